@@ -1,0 +1,73 @@
+# make          the module: build/ngx_http_ehr_module.so
+# make run      a private PostgreSQL and nginx with a demo hospital below run/
+#               (PORT=8080, RUN_DIR=run); make stop ends just that
+# make test     everything, from nothing (TESTS='t/a.t t/b.t' for some)
+# make sanitize the same tests on nginx and module with ASan and UBSan
+# make bench    measurements against pgbench and plain nginx
+# make import DATA=folder    FHIR R4 bundles into the running hospital
+# make migrate, make audit-verify    of the running hospital's database
+# make install  the module into nginx's modules (MODULES_DIR=, DESTDIR=)
+# make clean    removes build/ (run/ is yours: make stop, then remove it)
+
+PORT ?= 8080
+RUN_DIR ?= run
+TESTS ?=
+DATA ?=
+DESTDIR ?=
+MODULES_DIR ?= /usr/lib/nginx/modules
+
+BUILD = build
+MODULE = $(BUILD)/ngx_http_ehr_module.so
+
+export LC_ALL = C.UTF-8
+
+.PHONY: module run stop test sanitize bench import migrate audit-verify \
+        install clean
+
+module:
+	@tools/install-packages build
+	@tools/build-module $(BUILD)
+
+run:
+	@tools/install-packages build run
+	@tools/build-module $(BUILD)
+	@tools/dev-run "$(RUN_DIR)" "$(PORT)" $(MODULE)
+
+stop:
+	@tools/dev-stop "$(RUN_DIR)"
+
+test:
+	@tools/install-packages build run test
+	@tools/build-module $(BUILD)
+	@tools/test $(TESTS)
+
+sanitize:
+	@tools/install-packages build run test
+	@tools/build-module --sanitize $(BUILD)/sanitize
+	@EHR_SANITIZE=$(BUILD)/sanitize tools/test $(TESTS)
+
+bench:
+	@tools/install-packages build run bench
+	@tools/build-module $(BUILD)
+	@bench/run
+
+import:
+	@test -n "$(DATA)" || { echo "usage: make import DATA=folder" >&2; exit 1; }
+	@tools/import-running "$(RUN_DIR)" "$(DATA)"
+
+migrate:
+	@tools/with-database "$(RUN_DIR)" tools/migrate
+
+audit-verify:
+	@tools/with-database "$(RUN_DIR)" tools/audit-verify
+
+install: module
+	@install -d "$(DESTDIR)$(MODULES_DIR)"
+	@install -m 644 $(MODULE) "$(DESTDIR)$(MODULES_DIR)/.ngx_http_ehr_module.new"
+	@mv -f "$(DESTDIR)$(MODULES_DIR)/.ngx_http_ehr_module.new" \
+	    "$(DESTDIR)$(MODULES_DIR)/ngx_http_ehr_module.so"
+	@echo "load_module $(MODULES_DIR)/ngx_http_ehr_module.so;"
+	@echo "Restart nginx to use it: a reload keeps the old module's code."
+
+clean:
+	rm -rf $(BUILD)
