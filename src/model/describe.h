@@ -1,0 +1,93 @@
+/*
+ * What the resource_*.c files share: abbreviations for descriptors and the
+ * few fields that mean the same wherever they occur.  Not for other code.
+ */
+
+#ifndef EHR_DESCRIBE_H
+#define EHR_DESCRIBE_H
+
+#include "model.h"
+#include "resources.h"
+
+
+/* Has to be there and has to be a value. */
+#define EHR_MUST  (EHR_REQUIRED | EHR_NOT_NULL)
+
+/* The server fills it in; clients look it up. */
+#define EHR_SHOWN  (EHR_READ_ONLY | EHR_NOT_NULL)
+
+#define EHR_FIELDS(list)                                                     \
+    .fields = (list), .nfields = sizeof(list) / sizeof((list)[0])
+
+/* Whose record it is: the id in the path of the collection. */
+#define EHR_FIELD_PATIENT                                                    \
+    { .name = "patientId", .column = "patient_id", .type = EHR_TYPE_UUID,    \
+      .flags = EHR_MUST | EHR_IMMUTABLE | EHR_FILTER,                        \
+      .reference = "patients",                                               \
+      .about = "The patient whose record this belongs to." }
+
+/* The visit it was written at; another patient's visit is unknown here. */
+#define EHR_FIELD_ENCOUNTER                                                  \
+    { .name = "encounterId", .column = "encounter_id",                       \
+      .type = EHR_TYPE_UUID, .flags = EHR_FILTER,                            \
+      .reference = "encounters",                                             \
+      .about = "The visit of the same patient it was recorded at." }
+
+/* The id an imported row had where it came from. */
+#define EHR_FIELD_EXTERNAL_ID                                                \
+    { .name = "externalId", .column = "external_id", .type = EHR_TYPE_TEXT,  \
+      .flags = EHR_FILTER, .format = EHR_FORMAT_LINE, .min = 1, .max = 200,  \
+      .about = "The identifier in the system it was imported from, unique "  \
+               "where it is set." }
+
+/* A coded concept beside its plain text. */
+#define EHR_FIELD_CODE                                                       \
+    { .name = "code", .column = "code", .type = EHR_TYPE_TEXT,               \
+      .flags = EHR_FILTER, .format = EHR_FORMAT_CODE, .max = 64,             \
+      .about = "The concept's code in codeSystem." }
+
+#define EHR_FIELD_CODE_SYSTEM                                                \
+    { .name = "codeSystem", .column = "code_system",                         \
+      .type = EHR_TYPE_TEXT, .format = EHR_FORMAT_LINE, .max = 200,          \
+      .about = "The code system, such as http://snomed.info/sct." }
+
+/* Postal address; `may` is the permission that shows it, or 0. */
+#define EHR_FIELDS_ADDRESS(may)                                              \
+    { .name = "address", .column = "address", .type = EHR_TYPE_TEXT,         \
+      .max = 500, .read = (may), .about = "Street, number and the like." },  \
+    { .name = "city", .column = "city", .type = EHR_TYPE_TEXT,               \
+      .flags = EHR_FILTER, .format = EHR_FORMAT_LINE, .max = 100,            \
+      .read = (may), .about = "City or town." },                             \
+    { .name = "state", .column = "state", .type = EHR_TYPE_TEXT,             \
+      .format = EHR_FORMAT_LINE, .max = 100, .read = (may),                  \
+      .about = "State, province or region." },                               \
+    { .name = "country", .column = "country", .type = EHR_TYPE_TEXT,         \
+      .format = EHR_FORMAT_LINE, .max = 100, .read = (may),                  \
+      .about = "Country." },                                                 \
+    { .name = "postalCode", .column = "postal_code",                         \
+      .type = EHR_TYPE_TEXT, .format = EHR_FORMAT_LINE, .max = 20,           \
+      .read = (may), .about = "Postal code." }
+
+/*
+ * Search of people or places by what someone typed: the text a word of the
+ * name begins with, or one close to it.  `text` is lower-case SQL text, with
+ * a trigram index where the table is large.  The typed % _ and \ are plain
+ * characters.
+ */
+#define EHR_TYPED  "lower($q::text)"
+
+#define EHR_TYPED_PATTERN                                                    \
+    "regexp_replace(" EHR_TYPED ", '([\\\\%_])', '\\\\\\1', 'g') || '%'"
+
+#define EHR_RANKING_SEARCH(text, what)                                       \
+    { .parameter = "q",                                                      \
+      .where = "(" text " LIKE " EHR_TYPED_PATTERN                           \
+               " OR " text " LIKE '% ' || " EHR_TYPED_PATTERN                \
+               " OR " EHR_TYPED " OPERATOR(public.<%) " text ")",            \
+      .order = "round((1 - public.word_similarity(" EHR_TYPED ", " text      \
+               "))::numeric, 4)",                                            \
+      .format = EHR_FORMAT_LINE,                                             \
+      .about = what " whose name has a word that begins with this text or "  \
+               "resembles it, best first." }
+
+#endif /* EHR_DESCRIBE_H */

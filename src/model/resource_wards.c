@@ -1,0 +1,146 @@
+/*
+ * Where patients are seen and where they lie: rooms of clinics; wards, room
+ * classes, ward rooms and beds.
+ */
+
+#include "describe.h"
+
+
+static const char *const  bed_statuses[] = {
+    "AVAILABLE", "OCCUPIED", "RESERVED", "CLEANING", "OUT_OF_SERVICE", NULL
+};
+
+
+static const ehr_field_t  ward_fields[] = {
+
+    { .name = "hospitalId", .column = "hospital_id", .type = EHR_TYPE_UUID,
+      .flags = EHR_MUST | EHR_FILTER, .reference = "hospitals",
+      .about = "The hospital the ward is in." },
+
+    { .name = "name", .column = "name", .type = EHR_TYPE_TEXT,
+      .flags = EHR_MUST | EHR_FILTER | EHR_SORT,
+      .format = EHR_FORMAT_LINE, .min = 1, .max = 100,
+      .about = "The ward's name, unique in its hospital." },
+
+    { .name = "description", .column = "description",
+      .type = EHR_TYPE_TEXT, .max = 2000,
+      .about = "Whom the ward cares for." },
+
+    { .name = "departmentId", .column = "department_id",
+      .type = EHR_TYPE_UUID, .flags = EHR_FILTER,
+      .reference = "departments",
+      .about = "The department that runs the ward." },
+};
+
+
+const ehr_resource_t  ehr_resource_wards = {
+    .name = "wards", .schema = "Ward", .table = "wards",
+    .flags = EHR_ADDITIONAL_DATA,
+    EHR_FIELDS(ward_fields),
+    .sort = "name",
+    .about = "A ward of a hospital."
+};
+
+
+static const ehr_field_t  room_class_fields[] = {
+
+    { .name = "name", .column = "name", .type = EHR_TYPE_TEXT,
+      .flags = EHR_MUST | EHR_FILTER | EHR_SORT,
+      .format = EHR_FORMAT_LINE, .min = 1, .max = 100,
+      .about = "Such as Private or Intensive care; unique." },
+
+    { .name = "description", .column = "description",
+      .type = EHR_TYPE_TEXT, .max = 2000,
+      .about = "What a room of this class offers." },
+
+    { .name = "numBeds", .column = "num_beds", .type = EHR_TYPE_INTEGER,
+      .flags = EHR_NOT_NULL | EHR_FILTER | EHR_SORT, .min = 1, .max = 100,
+      .fallback = "1", .about = "How many beds such a room has." },
+};
+
+
+const ehr_resource_t  ehr_resource_room_classes = {
+    .name = "room-classes", .schema = "RoomClass", .table = "room_classes",
+    .flags = EHR_ADDITIONAL_DATA,
+    EHR_FIELDS(room_class_fields),
+    .sort = "name",
+    .about = "A kind of ward room."
+};
+
+
+static const ehr_field_t  room_fields[] = {
+
+    { .name = "clinicId", .column = "clinic_id", .type = EHR_TYPE_UUID,
+      .flags = EHR_MUST | EHR_FILTER, .reference = "clinics",
+      .about = "The clinic the room is in." },
+
+    { .name = "roomNumber", .column = "room_number", .type = EHR_TYPE_TEXT,
+      .flags = EHR_MUST | EHR_FILTER | EHR_SORT,
+      .format = EHR_FORMAT_LINE, .min = 1, .max = 20,
+      .about = "The number on the door, unique in its clinic." },
+
+    { .name = "name", .column = "name", .type = EHR_TYPE_TEXT,
+      .format = EHR_FORMAT_LINE, .max = 100,
+      .about = "What people call the room." },
+};
+
+
+const ehr_resource_t  ehr_resource_rooms = {
+    .name = "rooms", .schema = "Room", .table = "rooms",
+    .flags = EHR_ADDITIONAL_DATA,
+    EHR_FIELDS(room_fields),
+    .sort = "roomNumber",
+    .about = "A consulting or treatment room of a clinic."
+};
+
+
+static const ehr_field_t  ward_room_fields[] = {
+
+    { .name = "wardId", .column = "ward_id", .type = EHR_TYPE_UUID,
+      .flags = EHR_MUST | EHR_FILTER, .reference = "wards",
+      .about = "The ward the room is in." },
+
+    { .name = "roomClassId", .column = "room_class_id",
+      .type = EHR_TYPE_UUID, .flags = EHR_MUST | EHR_FILTER,
+      .reference = "room-classes", .about = "What kind of room it is." },
+
+    { .name = "roomNumber", .column = "room_number", .type = EHR_TYPE_TEXT,
+      .flags = EHR_MUST | EHR_FILTER | EHR_SORT,
+      .format = EHR_FORMAT_LINE, .min = 1, .max = 20,
+      .about = "The number on the door, unique in its ward." },
+};
+
+
+const ehr_resource_t  ehr_resource_ward_rooms = {
+    .name = "ward-rooms", .schema = "WardRoom", .table = "ward_rooms",
+    .flags = EHR_ADDITIONAL_DATA,
+    EHR_FIELDS(ward_room_fields),
+    .sort = "roomNumber",
+    .about = "A room of a ward, with beds."
+};
+
+
+static const ehr_field_t  bed_fields[] = {
+
+    { .name = "wardRoomId", .column = "ward_room_id",
+      .type = EHR_TYPE_UUID, .flags = EHR_MUST | EHR_FILTER,
+      .reference = "ward-rooms", .about = "The room the bed stands in." },
+
+    { .name = "bedNumber", .column = "bed_number", .type = EHR_TYPE_TEXT,
+      .flags = EHR_MUST | EHR_FILTER | EHR_SORT,
+      .format = EHR_FORMAT_LINE, .min = 1, .max = 20,
+      .about = "The bed's number, unique in its room." },
+
+    { .name = "status", .column = "status", .type = EHR_TYPE_ENUM,
+      .flags = EHR_NOT_NULL | EHR_FILTER, .values = bed_statuses,
+      .fallback = "'AVAILABLE'", .about = "Whether it can be used." },
+};
+
+
+const ehr_resource_t  ehr_resource_beds = {
+    .name = "beds", .schema = "Bed", .table = "beds",
+    .flags = EHR_ADDITIONAL_DATA,
+    EHR_FIELDS(bed_fields),
+    .sort = "bedNumber",
+    .about = "A bed of a ward room."
+};

@@ -1,0 +1,49 @@
+/*
+ * Every resource by name, for code that is about one of them.
+ */
+
+#ifndef EHR_RESOURCES_H
+#define EHR_RESOURCES_H
+
+#include "model.h"
+
+
+/* Accounts (resource_users.c, resource_account.c, resource_audit.c) */
+extern const ehr_resource_t  ehr_resource_roles;
+extern const ehr_resource_t  ehr_resource_users;
+extern const ehr_resource_t  ehr_resource_system_parameters;
+extern const ehr_resource_t  ehr_resource_profile;
+extern const ehr_resource_t  ehr_resource_family;
+extern const ehr_resource_t  ehr_resource_sessions;
+extern const ehr_resource_t  ehr_resource_audit_logs;
+
+/* Organisation (resource_organisation.c, resource_wards.c) */
+extern const ehr_resource_t  ehr_resource_hospitals;
+extern const ehr_resource_t  ehr_resource_departments;
+extern const ehr_resource_t  ehr_resource_clinics;
+extern const ehr_resource_t  ehr_resource_specialties;
+extern const ehr_resource_t  ehr_resource_wards;
+extern const ehr_resource_t  ehr_resource_room_classes;
+extern const ehr_resource_t  ehr_resource_rooms;
+extern const ehr_resource_t  ehr_resource_ward_rooms;
+extern const ehr_resource_t  ehr_resource_beds;
+
+/* People (resource_doctors.c, resource_staff.c, resource_patients.c,
+ * resource_care_team.c) */
+extern const ehr_resource_t  ehr_resource_doctors;
+extern const ehr_resource_t  ehr_resource_staff;
+extern const ehr_resource_t  ehr_resource_patients;
+extern const ehr_resource_t  ehr_resource_care_team;
+extern const ehr_resource_t  ehr_resource_ratings;
+
+/* The clinical record (resource_encounters.c, resource_notes.c,
+ * resource_vitals.c, resource_history.c, resource_medications.c) */
+extern const ehr_resource_t  ehr_resource_encounters;
+extern const ehr_resource_t  ehr_resource_notes;
+extern const ehr_resource_t  ehr_resource_vitals;
+extern const ehr_resource_t  ehr_resource_medical_history;
+extern const ehr_resource_t  ehr_resource_treatment_plans;
+extern const ehr_resource_t  ehr_resource_allergies;
+extern const ehr_resource_t  ehr_resource_medications;
+
+#endif /* EHR_RESOURCES_H */
