@@ -56,7 +56,7 @@ import:
 	@tools/import-running "$(RUN_DIR)" "$(DATA)"
 
 migrate:
-	@tools/with-database "$(RUN_DIR)" tools/migrate
+	@PGUSER=ehr_migration tools/with-database "$(RUN_DIR)" tools/migrate
 
 audit-verify:
 	@tools/with-database "$(RUN_DIR)" tools/audit-verify
