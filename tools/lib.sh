@@ -14,7 +14,7 @@ fail() {
 as_service() {
     if [ "$(id -u)" = 0 ]; then
         setpriv --reuid="$service_user" --regid="$service_user" --init-groups \
-            --inh-caps=-all -- env HOME=/nonexistent "$@"
+            --inh-caps=-all -- env -C / HOME=/nonexistent "$@"
     else
         "$@"
     fi
