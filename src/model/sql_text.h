@@ -1,0 +1,37 @@
+/*
+ * Pieces that sql.c and sql_list.c compose statements of.  Every piece ends
+ * where it ends: the caller adds the spaces and commas between.
+ */
+
+#ifndef EHR_SQL_TEXT_H
+#define EHR_SQL_TEXT_H
+
+#include "text.h"
+
+
+/* Which rows of a resource a statement is about. */
+typedef enum {
+    EHR_ROWS_LIVING,        /* not deleted */
+    EHR_ROWS_DELETED,       /* only the deleted ones */
+} ehr_rows_t;
+
+
+/* "$3::uuid": parameter `number` as what the field is stored as. */
+void ehr_sql_parameter(ehr_text_t *text, unsigned number,
+    const ehr_field_t *field);
+
+/* The PostgreSQL type of an element of a list field, or of the field. */
+const char *ehr_sql_element_type(const ehr_field_t *field);
+
+/* "t.id, t.name, NULL, …": a column for each field. */
+void ehr_sql_columns(ehr_text_t *text, const ehr_fields_t *fields);
+
+/*
+ * " AND …" for what every statement of a resource asks of its rows `t`:
+ * deleted or not, the patient they belong to not deleted (unless by_patient
+ * is 0 because the caller checks that), the resource's scope.
+ */
+void ehr_sql_visible(ehr_text_t *text, const ehr_resource_t *resource,
+    ehr_rows_t rows, int by_patient);
+
+#endif /* EHR_SQL_TEXT_H */
