@@ -44,7 +44,9 @@ test:
 sanitize:
 	@tools/install-packages build run test
 	@tools/build-module --sanitize $(BUILD)/sanitize
-	@EHR_SANITIZE=$(BUILD)/sanitize tools/test $(TESTS)
+	@EHR_NGINX=$(CURDIR)/$(BUILD)/sanitize/nginx/nginx \
+	    EHR_MODULE=$(CURDIR)/$(BUILD)/sanitize/ngx_http_ehr_module.so \
+	    tools/test $(TESTS)
 
 bench:
 	@tools/install-packages build run bench

@@ -70,6 +70,11 @@ nginx_of() {
     printf '%s\n' "$pid"
 }
 
+# Prints the URL of the nginx configured in DIR.
+url_of() {
+    sed -n 's|^ *listen *\(127\.0\.0\.1:[0-9]*\);.*|http://\1|p' "$1/nginx.conf"
+}
+
 # The settings with which psql and libpq find the database of DIR.
 use_database() {
     PGHOST=$("$top/tools/cluster" socket "$1")
