@@ -1,0 +1,60 @@
+-- The audit log's reads and seals.  sql/README.md says how a digest and a
+-- mac are made.
+
+-- READ rows of several requests at once; element n of each array is row n.
+-- $1 actors uuid[]; $2 entities text[]; $3 entity ids uuid[]; $4 patient ids
+-- uuid[]; $5 the ehr.request text of each, text[]
+-- name: AUDIT_READS
+SELECT ehr.audit_reads($1::uuid[], $2::text[], $3::uuid[], $4::uuid[],
+           $5::text[]);
+
+-- The newest segment, or 0, 0, ''; scope 'system' as those below.
+-- → segment, to_xid, mac
+-- name: AUDIT_SEAL_HEAD
+SELECT segment, to_xid, mac
+  FROM (SELECT segment, to_xid, mac FROM ehr.audit_seals
+        UNION ALL SELECT 0, 0, '') AS s
+ ORDER BY segment DESC
+ LIMIT 1;
+
+-- What the next segment holds: whole transactions from $1 on that are older
+-- than the oldest still running, about 10,000 rows at most.
+-- $1 to_xid of the head
+-- → to_xid, first_seq, last_seq, rows, digests (bytea); no row: nothing to do
+-- name: AUDIT_SEAL_ROWS
+WITH first AS (
+    SELECT xid FROM ehr.audit_log
+     WHERE xid >= $1::bigint ORDER BY xid LIMIT 1
+), enough AS (
+    SELECT xid FROM ehr.audit_log
+     WHERE xid >= $1::bigint ORDER BY xid OFFSET 10000 LIMIT 1
+), bound AS (
+    SELECT least(pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
+                 (SELECT greatest(enough.xid, first.xid + 1)
+                    FROM enough, first)) AS xid
+)
+SELECT (SELECT xid FROM bound) AS to_xid, min(a.seq) AS first_seq,
+       max(a.seq) AS last_seq, count(*) AS rows,
+       string_agg(int8send(a.seq) || substr(sha256(convert_to(
+           jsonb_build_array(a.seq, a.id,
+               (extract(epoch FROM a.created_at) * 1000000)::bigint, a.xid,
+               a.actor_id, a.action, a.entity, a.entity_id, a.patient_id,
+               a.before, a.after, a.request_id, a.ip, a.user_agent, a.method,
+               a.route, a.at, a.mac)::text, 'UTF8')), 1, 16),
+           ''::bytea ORDER BY a.seq) AS digests
+  FROM ehr.audit_log a
+ WHERE a.xid >= $1::bigint AND a.xid < (SELECT xid FROM bound)
+HAVING count(*) > 0;
+
+-- Stores a segment.  Fails with EH409 if it does not continue the head.
+-- $1 segment (the head's + 1); $2 from_xid (the head's to_xid); $3 to_xid;
+-- $4 first_seq; $5 last_seq; $6 rows; $7 digests, bytea; $8 previous mac;
+-- $9 mac
+-- → segment; no row: another node was first
+-- name: AUDIT_SEAL_WRITE
+INSERT INTO ehr.audit_seals (segment, from_xid, to_xid, first_seq, last_seq,
+        rows, digests, previous_mac, mac)
+VALUES ($1::bigint, $2::bigint, $3::bigint, $4::bigint, $5::bigint,
+        $6::integer, $7::bytea, $8::text, $9::text)
+ON CONFLICT (segment) DO NOTHING
+RETURNING segment;
