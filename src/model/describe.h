@@ -68,24 +68,29 @@
       .type = EHR_TYPE_TEXT, .format = EHR_FORMAT_LINE, .max = 20,           \
       .read = (may), .about = "Postal code." }
 
-/*
- * Search of people or places by what someone typed: the text a word of the
- * name begins with, or one close to it.  `text` is lower-case SQL text, with
- * a trigram index where the table is large.  The typed % _ and \ are plain
- * characters.
- */
-#define EHR_TYPED  "lower($q::text)"
+/* -- search by what someone typed ------------------------------------------ */
 
-#define EHR_TYPED_PATTERN                                                    \
-    "regexp_replace(" EHR_TYPED ", '([\\\\%_])', '\\\\\\1', 'g') || '%'"
+/* How far `text`, lower-case SQL text, is from it: 0 holds it, 1 has nothing
+ * of it. */
+#define EHR_SEARCH_ORDER(text)                                               \
+    "round((1 - public.word_similarity(lower($q), " text "))::numeric, 4)"
 
-#define EHR_RANKING_SEARCH(text, what)                                       \
+/* Named rows of a small table; the typed % _ and \ are plain characters. */
+#define EHR_SEARCH_NAMES(text, what)                                         \
     { .parameter = "q",                                                      \
-      .where = "(" text " LIKE " EHR_TYPED_PATTERN                           \
-               " OR " text " LIKE '% ' || " EHR_TYPED_PATTERN                \
-               " OR " EHR_TYPED " OPERATOR(public.<%) " text ")",            \
-      .order = "round((1 - public.word_similarity(" EHR_TYPED ", " text      \
-               "))::numeric, 4)",                                            \
+      .where = "starts_with(" text ", lower($q))"                            \
+               " OR strpos(" text ", ' ' || lower($q)) > 0"                  \
+               " OR lower($q) OPERATOR(public.<%) " text,                    \
+      .order = EHR_SEARCH_ORDER(text),                                       \
+      .format = EHR_FORMAT_LINE,                                             \
+      .about = what " whose name has a word that begins with this text or "  \
+               "resembles it, best first." }
+
+/* People, of whom there may be many: ehr.people_named() has an index. */
+#define EHR_SEARCH_PEOPLE(table, what)                                       \
+    { .parameter = "q",                                                      \
+      .where = "t.id IN (SELECT ehr.people_named('" table "', $q))",         \
+      .order = EHR_SEARCH_ORDER("t.search_name"),                            \
       .format = EHR_FORMAT_LINE,                                             \
       .about = what " whose name has a word that begins with this text or "  \
                "resembles it, best first." }

@@ -94,7 +94,7 @@ static const ehr_field_t  doctor_fields[] = {
 
 
 static const ehr_ranking_t  doctor_rankings[] = {
-    EHR_RANKING_SEARCH("t.search_name", "Doctors"),
+    EHR_SEARCH_PEOPLE("doctors", "Doctors"),
     { .parameter = NULL }
 };
 

@@ -35,7 +35,7 @@ static const ehr_field_t  hospital_fields[] = {
 
 
 static const ehr_ranking_t  hospital_rankings[] = {
-    EHR_RANKING_SEARCH("lower(t.name)", "Hospitals"),
+    EHR_SEARCH_NAMES("lower(t.name)", "Hospitals"),
     { .parameter = NULL }
 };
 
@@ -94,14 +94,11 @@ static const ehr_ranking_t  clinic_rankings[] = {
     { .parameter = "near",
       .where = "t.latitude IS NOT NULL",
       .order = "round(ehr.distance_km(t.latitude::double precision,"
-               " t.longitude::double precision,"
-               " split_part($q::text, ',', 1)::double precision,"
-               " split_part($q::text, ',', 2)::double precision)"
-               "::numeric, 3)",
+               " t.longitude::double precision, $q)::numeric, 3)",
       .field = "distanceKm", .format = EHR_FORMAT_LINE, .is_position = 1,
       .about = "Clinics by distance from this latitude,longitude, nearest "
                "first." },
-    EHR_RANKING_SEARCH("lower(t.name)", "Clinics"),
+    EHR_SEARCH_NAMES("lower(t.name)", "Clinics"),
     { .parameter = NULL }
 };
 
@@ -121,7 +118,7 @@ static const ehr_field_t  department_fields[] = {
     { .name = "name", .column = "name", .type = EHR_TYPE_TEXT,
       .flags = EHR_MUST | EHR_FILTER | EHR_SORT,
       .format = EHR_FORMAT_LINE, .min = 1, .max = 100,
-      .about = "The department's name, unique." },
+      .about = "The department's name, unique in its hospital." },
 
     { .name = "description", .column = "description",
       .type = EHR_TYPE_TEXT, .max = 2000,
@@ -164,7 +161,7 @@ static const ehr_field_t  specialty_fields[] = {
 
 
 static const ehr_ranking_t  specialty_rankings[] = {
-    EHR_RANKING_SEARCH("lower(t.name)", "Specialties"),
+    EHR_SEARCH_NAMES("lower(t.name)", "Specialties"),
     { .parameter = NULL }
 };
 

@@ -111,7 +111,7 @@ static const ehr_field_t  fields[] = {
 
 
 static const ehr_ranking_t  rankings[] = {
-    EHR_RANKING_SEARCH("t.search_name", "Patients"),
+    EHR_SEARCH_PEOPLE("patients", "Patients"),
     { .parameter = NULL }
 };
 

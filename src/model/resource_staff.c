@@ -49,7 +49,7 @@ static const ehr_field_t  fields[] = {
 
 
 static const ehr_ranking_t  rankings[] = {
-    EHR_RANKING_SEARCH("t.search_name", "Staff"),
+    EHR_SEARCH_PEOPLE("staff", "Staff"),
     { .parameter = NULL }
 };
 

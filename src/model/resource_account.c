@@ -1,0 +1,102 @@
+/*
+ * What people see and change of their own account: profile, sessions and
+ * family.
+ */
+
+#include "describe.h"
+
+
+static const char *const  audiences[] = { "staff", "portal", NULL };
+
+static const char *const  end_reasons[] = {
+    "LOGOUT", "ENDED", "PASSWORD", "ACCOUNT", "REUSED", NULL
+};
+
+
+static const ehr_field_t  profile_fields[] = {
+
+    { .name = "firstName", .column = "first_name", .type = EHR_TYPE_TEXT,
+      .flags = EHR_MUST, .format = EHR_FORMAT_LINE,
+      .min = 1, .max = 100, .about = "Given names." },
+
+    { .name = "lastName", .column = "last_name", .type = EHR_TYPE_TEXT,
+      .flags = EHR_MUST, .format = EHR_FORMAT_LINE,
+      .min = 1, .max = 100, .about = "Family name." },
+
+    { .name = "email", .column = "email", .type = EHR_TYPE_TEXT,
+      .flags = EHR_MUST | EHR_SENSITIVE | EHR_INDEXED,
+      .format = EHR_FORMAT_EMAIL, .max = 254,
+      .about = "E-mail address to sign in with, unique; a new one is not "
+               "verified." },
+
+    { .name = "phone", .column = "phone", .type = EHR_TYPE_TEXT,
+      .flags = EHR_SENSITIVE | EHR_INDEXED,
+      .format = EHR_FORMAT_PHONE, .max = 30, .about = "Telephone number." },
+
+    { .name = "profilePicture", .column = "profile_picture",
+      .type = EHR_TYPE_TEXT, .format = EHR_FORMAT_URL, .max = 2000,
+      .about = "Address of a picture." },
+
+    { .name = "timeZone", .column = "time_zone", .type = EHR_TYPE_TEXT,
+      .flags = EHR_NOT_NULL, .format = EHR_FORMAT_TIME_ZONE, .max = 64,
+      .fallback = "'UTC'", .about = "IANA time zone, such as Europe/Madrid." },
+
+    { .name = "language", .column = "language", .type = EHR_TYPE_TEXT,
+      .flags = EHR_NOT_NULL, .format = EHR_FORMAT_LANGUAGE,
+      .min = 2, .max = 10, .fallback = "'en'",
+      .about = "Preferred language, such as en or es-MX." },
+
+    { .name = "emailVerified", .column = "email_verified",
+      .type = EHR_TYPE_BOOLEAN, .flags = EHR_SHOWN,
+      .about = "Whether the address was shown to be theirs." },
+};
+
+
+const ehr_resource_t  ehr_resource_profile = {
+    .name = "profile", .schema = "Profile", .table = "users",
+    .flags = EHR_NO_DELETE,
+    EHR_FIELDS(profile_fields),
+    .scope = "t.id = ehr.actor()",
+    .about = "The own account."
+};
+
+
+static const ehr_field_t  session_fields[] = {
+
+    { .name = "audience", .column = "audience", .type = EHR_TYPE_ENUM,
+      .flags = EHR_SHOWN | EHR_FILTER, .values = audiences,
+      .about = "Whether it is for staff or for the patient portal." },
+
+    { .name = "ip", .column = "ip", .type = EHR_TYPE_TEXT,
+      .flags = EHR_READ_ONLY, .format = EHR_FORMAT_LINE,
+      .about = "The address it was opened from." },
+
+    { .name = "userAgent", .column = "user_agent", .type = EHR_TYPE_TEXT,
+      .flags = EHR_READ_ONLY, .format = EHR_FORMAT_LINE, .max = 1000,
+      .about = "What the client called itself." },
+
+    { .name = "lastUsedAt", .column = "last_used_at",
+      .type = EHR_TYPE_TIMESTAMP, .flags = EHR_SHOWN | EHR_SORT,
+      .about = "When its access was last renewed." },
+
+    { .name = "expiresAt", .column = "expires_at",
+      .type = EHR_TYPE_TIMESTAMP, .flags = EHR_SHOWN | EHR_SORT,
+      .about = "When it ends unless it is used." },
+
+    { .name = "endedAt", .column = "ended_at", .type = EHR_TYPE_TIMESTAMP,
+      .flags = EHR_READ_ONLY, .about = "When it was ended." },
+
+    { .name = "endReason", .column = "end_reason", .type = EHR_TYPE_ENUM,
+      .flags = EHR_READ_ONLY, .values = end_reasons,
+      .about = "Why it was ended." },
+};
+
+
+const ehr_resource_t  ehr_resource_sessions = {
+    .name = "sessions", .schema = "Session", .table = "sessions",
+    .flags = EHR_NO_DELETE | EHR_NO_VERSION,
+    EHR_FIELDS(session_fields),
+    .sort = "-createdAt",
+    .scope = "t.user_id = ehr.actor()",
+    .about = "A login of the own account on some device."
+};
