@@ -1,0 +1,278 @@
+/*
+ * Making access tokens, and the public keys with which others verify them.
+ */
+
+#include "token.h"
+
+#include <jwt.h>
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
+#include "encoding.h"
+
+
+#define EHR_TOKEN_ID  16
+
+/* RSA keys of up to 16384 bits. */
+#define EHR_JWKS_NUMBER_MAX  2048
+
+
+static json_t *ehr_token_new_claims(ehr_token_conf_t *conf,
+    const ehr_principal_t *who, ngx_str_t *email);
+static json_t *ehr_token_new_roles(const ehr_principal_t *who);
+static char *ehr_token_encode(ehr_key_t *key, const char *claims);
+static json_t *ehr_jwk(ehr_key_t *key);
+static json_t *ehr_jwk_number(EVP_PKEY *pkey, const char *name, size_t len);
+
+
+ngx_int_t
+ehr_token_sign(ehr_token_conf_t *conf, ngx_pool_t *pool,
+    const ehr_principal_t *who, ngx_str_t *email, ngx_str_t *token)
+{
+    char    *claims, *text;
+    json_t  *json;
+
+    text = NULL;
+    json = ehr_token_new_claims(conf, who, email);
+    claims = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    json_decref(json);
+
+    if (claims) {
+        text = ehr_token_encode(conf->signer, claims);
+        free(claims);
+    }
+
+    if (text == NULL) {
+        return NGX_ERROR;
+    }
+
+    token->len = ngx_strlen(text);
+    token->data = NULL;
+
+    if (token->len <= EHR_TOKEN_MAX) {
+        token->data = ngx_pnalloc(pool, token->len);
+    }
+
+    if (token->data) {
+        ngx_memcpy(token->data, text, token->len);
+    }
+
+    free(text);
+
+    return token->data ? NGX_OK : NGX_ERROR;
+}
+
+
+static json_t *
+ehr_token_new_claims(ehr_token_conf_t *conf, const ehr_principal_t *who,
+    ngx_str_t *email)
+{
+    time_t   issued, expires;
+    u_char   user[EHR_UUID_TEXT], session[EHR_UUID_TEXT];
+    u_char   id[ehr_base64url_length(EHR_TOKEN_ID)];
+    json_t  *roles, *claims;
+
+    if (ehr_random_token(id, EHR_TOKEN_ID) != NGX_OK) {
+        return NULL;
+    }
+
+    (void) ehr_uuid_print(user, &who->user);
+    (void) ehr_uuid_print(session, &who->session);
+
+    issued = who->issued ? who->issued : ngx_time();
+    expires = who->expires ? who->expires : issued + conf->lifetime;
+
+    roles = ehr_token_new_roles(who);
+
+    if (roles == NULL) {
+        return NULL;
+    }
+
+    /* "o" takes the reference to roles, also when packing fails */
+    claims = json_pack("{s:s%, s:s%, s:s%, s:s, s:o, s:I, s:I, s:s%}",
+                       "iss", conf->issuer.data, conf->issuer.len,
+                       "sub", user, (size_t) EHR_UUID_TEXT,
+                       "sid", session, (size_t) EHR_UUID_TEXT,
+                       "aud", ehr_audience_name(who->audience),
+                       "roles", roles,
+                       "iat", (json_int_t) issued,
+                       "exp", (json_int_t) expires,
+                       "jti", id, sizeof(id));
+
+    if (claims && email->len
+        && json_object_set_new(claims, "email",
+                               json_stringn((char *) email->data, email->len))
+           == -1)
+    {
+        json_decref(claims);
+        return NULL;
+    }
+
+    return claims;
+}
+
+
+static json_t *
+ehr_token_new_roles(const ehr_principal_t *who)
+{
+    json_t      *roles;
+    ngx_uint_t   i;
+
+    roles = json_array();
+
+    for (i = 0; roles && i < who->nroles; i++) {
+        if (json_array_append_new(roles, json_string((char *) who->roles[i]))
+            == -1)
+        {
+            json_decref(roles);
+            return NULL;
+        }
+    }
+
+    return roles;
+}
+
+
+/* The token; freed with free().  NULL without memory. */
+static char *
+ehr_token_encode(ehr_key_t *key, const char *claims)
+{
+    char   *text, id[256];
+    jwt_t  *jwt;
+
+    if (key->id.len >= sizeof(id) || jwt_new(&jwt) != 0) {
+        return NULL;
+    }
+
+    ngx_memcpy(id, key->id.data, key->id.len);
+    id[key->id.len] = '\0';
+    text = NULL;
+
+    if (jwt_add_header(jwt, "kid", id) == 0
+        && jwt_add_grants_json(jwt, claims) == 0
+        && jwt_set_alg(jwt, key->algorithm.data[0] == 'H' ? JWT_ALG_HS256
+                          : key->algorithm.data[0] == 'R' ? JWT_ALG_RS256
+                          : JWT_ALG_ES256,
+                       key->secret.data, (int) key->secret.len) == 0)
+    {
+        text = jwt_encode_str(jwt);
+    }
+
+    jwt_free(jwt);
+    ERR_clear_error();
+
+    return text;
+}
+
+
+/* -- public keys ----------------------------------------------------------- */
+
+ngx_int_t
+ehr_token_jwks(ehr_token_conf_t *conf, ngx_pool_t *pool, ngx_str_t *json)
+{
+    char        *text;
+    json_t      *set, *keys;
+    ehr_key_t   *key;
+    ngx_int_t    rc;
+    ngx_uint_t   i;
+
+    rc = NGX_ERROR;
+    text = NULL;
+    keys = json_array();
+    set = json_pack("{s:o}", "keys", keys);
+    key = conf->keys.elts;
+
+    for (i = 0; set && i < conf->keys.nelts; i++) {
+
+        /* a key of HS256 is secret as a whole */
+        if (key[i].pkey
+            && json_array_append_new(keys, ehr_jwk(&key[i])) == -1)
+        {
+            goto done;
+        }
+    }
+
+    text = set ? json_dumps(set, JSON_COMPACT) : NULL;
+
+    if (text == NULL) {
+        goto done;
+    }
+
+    json->len = ngx_strlen(text);
+    json->data = ngx_pnalloc(pool, json->len);
+
+    if (json->data) {
+        ngx_memcpy(json->data, text, json->len);
+        rc = NGX_OK;
+    }
+
+done:
+
+    free(text);
+    json_decref(set);
+    ERR_clear_error();
+
+    return rc;
+}
+
+
+static json_t *
+ehr_jwk(ehr_key_t *key)
+{
+    if (key->algorithm.data[0] == 'R') {
+        return json_pack("{s:s, s:s%, s:s, s:s, s:o, s:o}",
+                         "kty", "RSA",
+                         "kid", key->id.data, key->id.len,
+                         "use", "sig",
+                         "alg", "RS256",
+                         "n", ehr_jwk_number(key->pkey, OSSL_PKEY_PARAM_RSA_N,
+                                             0),
+                         "e", ehr_jwk_number(key->pkey, OSSL_PKEY_PARAM_RSA_E,
+                                             0));
+    }
+
+    return json_pack("{s:s, s:s%, s:s, s:s, s:s, s:o, s:o}",
+                     "kty", "EC",
+                     "kid", key->id.data, key->id.len,
+                     "use", "sig",
+                     "alg", "ES256",
+                     "crv", "P-256",
+                     "x", ehr_jwk_number(key->pkey, OSSL_PKEY_PARAM_EC_PUB_X,
+                                         32),
+                     "y", ehr_jwk_number(key->pkey, OSSL_PKEY_PARAM_EC_PUB_Y,
+                                         32));
+}
+
+
+/* A number of the public key in base64url; len 0: as short as it can be. */
+static json_t *
+ehr_jwk_number(EVP_PKEY *pkey, const char *name, size_t len)
+{
+    u_char   bytes[EHR_JWKS_NUMBER_MAX], *end;
+    u_char   text[ehr_base64url_length(EHR_JWKS_NUMBER_MAX)];
+    json_t  *json;
+    BIGNUM  *number;
+
+    json = NULL;
+    number = NULL;
+
+    if (EVP_PKEY_get_bn_param(pkey, name, &number) != 1) {
+        return NULL;
+    }
+
+    if (len == 0) {
+        len = (size_t) BN_num_bytes(number);
+    }
+
+    if (len <= sizeof(bytes)
+        && BN_bn2binpad(number, bytes, (int) len) == (int) len)
+    {
+        end = ehr_base64url_encode(text, bytes, len);
+        json = json_stringn((char *) text, (size_t) (end - text));
+    }
+
+    BN_free(number);
+
+    return json;
+}
