@@ -877,7 +877,7 @@ SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- The primary doctor treats the patient, and so does a doctor who registers
--- one.
+-- one at work.
 CREATE FUNCTION ehr.start_care_team() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
@@ -888,7 +888,7 @@ BEGIN
         PERFORM ehr.join_care_team(NEW.id, NEW.primary_doctor_id, 'PRIMARY');
     END IF;
 
-    IF TG_OP = 'INSERT' THEN
+    IF TG_OP = 'INSERT' AND ehr.scope() IN ('team', 'all') THEN
         PERFORM ehr.join_care_team(NEW.id, ehr.my_doctor(), 'TREATING');
     END IF;
 

@@ -309,8 +309,8 @@ CREATE INDEX notes_amends_id ON ehr.notes (patient_id, amends_id)
 CREATE INDEX notes_written_by ON ehr.notes (written_by, created_at);
 CALL ehr.install_record('ehr.notes', 'patient');
 
--- Only its author changes, deletes and signs a draft (so that nobody signs
--- what another has just changed); a signed note never changes again.  Setting
+-- Only its author changes and signs a draft (so that nobody signs what another
+-- has just changed); a signed note never changes again.  Setting
 -- signed_at signs; the server says when and who.
 CREATE FUNCTION ehr.note_rules() RETURNS trigger
 LANGUAGE plpgsql AS $$
@@ -351,23 +351,28 @@ BEGIN
         PERFORM ehr.refuse('EH409', 'note_is_signed');
     END IF;
 
-    IF NEW.signed_at IS NOT NULL THEN
-        IF me IS DISTINCT FROM OLD.written_by THEN
-            PERFORM ehr.refuse('EH403', 'only_author_signs');
-        END IF;
-        NEW.status := 'SIGNED';
-        NEW.signed_at := now();
-        NEW.signed_by := me;
-    ELSE
-        IF me IS DISTINCT FROM OLD.written_by THEN
-            PERFORM ehr.refuse('EH403', 'only_author_changes');
-        END IF;
-        NEW.status := 'DRAFT';
-        NEW.signed_by := NULL;
+    IF (NEW.encounter_id, NEW.type, NEW.title, NEW.content,
+            NEW.amendment_reason, NEW.additional_data)
+       IS DISTINCT FROM (OLD.encounter_id, OLD.type, OLD.title, OLD.content,
+            OLD.amendment_reason, OLD.additional_data)
+       AND me IS DISTINCT FROM OLD.written_by
+    THEN
+        PERFORM ehr.refuse('EH403', 'only_author_changes');
     END IF;
 
     IF NEW.amends_id IS NOT NULL AND NEW.amendment_reason IS NULL THEN
         PERFORM ehr.refuse('EH422', 'field_required', 'amendmentReason');
+    END IF;
+
+    IF NEW.signed_at IS NULL THEN
+        NEW.status := 'DRAFT';
+        NEW.signed_by := NULL;
+    ELSIF me IS DISTINCT FROM OLD.written_by THEN
+        PERFORM ehr.refuse('EH403', 'only_author_signs');
+    ELSE
+        NEW.status := 'SIGNED';
+        NEW.signed_at := now();
+        NEW.signed_by := me;
     END IF;
 
     NEW.written_by := OLD.written_by;

@@ -13,6 +13,15 @@ static const char *const  end_reasons[] = {
 };
 
 
+static const char *const  relations[] = {
+    "SPOUSE", "CHILD", "PARENT", "SIBLING", "OTHER", NULL
+};
+
+static const char *const  genders[] = {
+    "MALE", "FEMALE", "OTHER", "UNKNOWN", NULL
+};
+
+
 static const ehr_field_t  profile_fields[] = {
 
     { .name = "firstName", .column = "first_name", .type = EHR_TYPE_TEXT,
@@ -99,4 +108,41 @@ const ehr_resource_t  ehr_resource_sessions = {
     .sort = "-createdAt",
     .scope = "t.user_id = ehr.actor()",
     .about = "A login of the own account on some device."
+};
+
+
+static const ehr_field_t  family_fields[] = {
+
+    { .name = "relation", .column = "relation", .type = EHR_TYPE_ENUM,
+      .flags = EHR_MUST | EHR_FILTER, .values = relations,
+      .about = "What they are to the account's owner." },
+
+    { .name = "firstName", .column = "first_name", .type = EHR_TYPE_TEXT,
+      .flags = EHR_MUST | EHR_SORT, .format = EHR_FORMAT_LINE,
+      .min = 1, .max = 100, .about = "Given names." },
+
+    { .name = "lastName", .column = "last_name", .type = EHR_TYPE_TEXT,
+      .flags = EHR_MUST | EHR_SORT, .format = EHR_FORMAT_LINE,
+      .min = 1, .max = 100, .about = "Family name." },
+
+    { .name = "dateOfBirth", .column = "date_of_birth",
+      .type = EHR_TYPE_DATE, .about = "Date of birth." },
+
+    { .name = "gender", .column = "gender", .type = EHR_TYPE_ENUM,
+      .flags = EHR_NOT_NULL, .values = genders, .fallback = "'UNKNOWN'",
+      .about = "Administrative gender." },
+
+    { .name = "patientId", .column = "patient_id", .type = EHR_TYPE_UUID,
+      .flags = EHR_SHOWN | EHR_FILTER, .reference = "patients",
+      .about = "Their patient record, made with the entry." },
+};
+
+
+const ehr_resource_t  ehr_resource_family = {
+    .name = "family", .schema = "FamilyMember", .table = "family_members",
+    .flags = EHR_ADDITIONAL_DATA,
+    EHR_FIELDS(family_fields),
+    .sort = "firstName",
+    .scope = "t.user_id = ehr.actor()",
+    .about = "A person the account's owner looks after."
 };
