@@ -101,6 +101,7 @@ static int
 is_orderable(const ehr_field_t *field)
 {
     return !is_list(field) && field->type != EHR_TYPE_OBJECT
+           && field->type != EHR_TYPE_BOOLEAN
            && !(field->flags & EHR_SENSITIVE);
 }
 
@@ -210,8 +211,7 @@ check_flags(const ehr_resource_t *resource, const ehr_field_t *field)
             "indexed");
     }
 
-    if ((flags & (EHR_SORT|EHR_RANGE))
-        && (!is_orderable(field) || unseen))
+    if ((flags & (EHR_SORT|EHR_RANGE)) && (!is_orderable(field) || unseen))
     {
         return refuse(resource, name,
             "sort or range over what has no order or is not shown");

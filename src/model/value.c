@@ -15,7 +15,8 @@ typedef ehr_message_t (*convert_pt)(ehr_check_t *check,
 
 
 ehr_message_t
-ehr_value_copy(ehr_check_t *check, ehr_value_t *value, const char *text, size_t len)
+ehr_value_copy(ehr_check_t *check, ehr_value_t *value, const char *text,
+    size_t len)
 {
     char  *copied;
 
@@ -97,8 +98,8 @@ convert_text(ehr_check_t *check, const ehr_field_t *field, const json_t *json,
     message = ehr_value_check_text(check, field, text, len,
         ehr_value_min(field));
 
-    return message != EHR_MESSAGE_NONE ? message
-                                       : ehr_value_copy(check, value, text, len);
+    return message != EHR_MESSAGE_NONE
+           ? message : ehr_value_copy(check, value, text, len);
 }
 
 
@@ -163,8 +164,8 @@ convert_enum(ehr_check_t *check, const ehr_field_t *field, const json_t *json,
 
     message = ehr_value_check_enum(check, field, text, len);
 
-    return message != EHR_MESSAGE_NONE ? message
-                                       : ehr_value_copy(check, value, text, len);
+    return message != EHR_MESSAGE_NONE
+           ? message : ehr_value_copy(check, value, text, len);
 }
 
 

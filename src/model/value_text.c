@@ -89,13 +89,11 @@ is_decimal(const char *text, size_t len)
 }
 
 
-/* As a client writes it, or as PostgreSQL prints it. */
 static int
 is_boolean(const char *text, size_t len)
 {
     return (len == 4 && memcmp(text, "true", 4) == 0)
-           || (len == 5 && memcmp(text, "false", 5) == 0)
-           || (len == 1 && (text[0] == 't' || text[0] == 'f'));
+           || (len == 5 && memcmp(text, "false", 5) == 0);
 }
 
 
