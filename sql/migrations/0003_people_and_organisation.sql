@@ -8,6 +8,15 @@
 
 -- -- rules that several tables share --------------------------------------
 
+-- Text as it is searched: lower case, without accents.
+CREATE FUNCTION ehr.folded(written text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT regexp_replace(normalize(lower(written), NFD),
+                          '[\u0300-\u036f]', '', 'g')
+$$;
+
+GRANT EXECUTE ON FUNCTION ehr.folded(text) TO ehr_app;
+
 -- Trigger: a date of the row is not in the future; a day of grace, because
 -- the day begins earlier elsewhere.  Arguments: column, JSON field name.
 CREATE FUNCTION ehr.check_not_future() RETURNS trigger
@@ -480,8 +489,8 @@ CREATE TABLE ehr.doctors (
         CONSTRAINT doctors_average_rating_check
             CHECK (average_rating BETWEEN 1 AND 5),
     search_name text NOT NULL GENERATED ALWAYS AS
-        (lower(first_name || ' ' || last_name || ' '
-               || coalesce(specialization, ''))) STORED,
+        (ehr.folded(first_name || ' ' || last_name || ' '
+                    || coalesce(specialization, ''))) STORED,
     external_id text
         CONSTRAINT doctors_external_id_key UNIQUE
         CONSTRAINT doctors_external_id_check
@@ -530,7 +539,7 @@ CREATE TABLE ehr.staff (
         CONSTRAINT staff_last_name_check
             CHECK (char_length(last_name) BETWEEN 1 AND 100),
     search_name text NOT NULL GENERATED ALWAYS AS
-        (lower(first_name || ' ' || last_name)) STORED,
+        (ehr.folded(first_name || ' ' || last_name)) STORED,
     job_title text
         CONSTRAINT staff_job_title_check
             CHECK (char_length(job_title) <= 100),
@@ -624,7 +633,7 @@ CREATE TABLE ehr.patients (
         CONSTRAINT patients_last_name_check
             CHECK (char_length(last_name) BETWEEN 1 AND 100),
     search_name text NOT NULL GENERATED ALWAYS AS
-        (lower(first_name || ' ' || last_name)) STORED,
+        (ehr.folded(first_name || ' ' || last_name)) STORED,
     date_of_birth date
         CONSTRAINT patients_date_of_birth_check
             CHECK (date_of_birth >= '1870-01-01'),
@@ -731,7 +740,7 @@ CREATE FUNCTION ehr.find_duplicates() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    full_name text := lower(NEW.first_name || ' ' || NEW.last_name);
+    full_name text := ehr.folded(NEW.first_name || ' ' || NEW.last_name);
 BEGIN
     IF TG_OP = 'UPDATE' AND (NEW.first_name, NEW.last_name,
             NEW.date_of_birth, NEW.phone_index, NEW.email_index)
@@ -747,7 +756,7 @@ BEGIN
           FROM ((SELECT p.id, p.created_at
                    FROM ehr.patients p
                   WHERE p.date_of_birth = NEW.date_of_birth
-                    AND public.similarity(p.search_name, full_name) >= 0.5
+                    AND public.similarity(p.search_name, full_name) >= 0.4
                     AND p.id <> NEW.id AND p.deleted_at IS NULL
                   LIMIT 10)
                 UNION
@@ -803,13 +812,19 @@ CREATE FUNCTION ehr.people_named(kind text, typed text) RETURNS SETOF uuid
 LANGUAGE plpgsql STABLE ROWS 100 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    word    text := lower(left(typed, 200));
+    word    text := ehr.folded(left(typed, 200));
     pattern text := regexp_replace(word, '([\\%_])', '\\\1', 'g') || '%';
     people  regclass;
+    alike   text := '';
     mine    text := '';
 BEGIN
     IF ehr.scope() = '' THEN
         RETURN;
+    END IF;
+
+    -- One or two letters resemble everything.
+    IF char_length(word) > 2 THEN
+        alike := 'OR $2 OPERATOR(public.<%) p.search_name';
     END IF;
 
     CASE kind
@@ -827,8 +842,8 @@ BEGIN
     RETURN QUERY EXECUTE format(
         'SELECT p.id FROM %s p
           WHERE (p.search_name LIKE $1 OR p.search_name LIKE ''%% '' || $1
-                 OR $2 OPERATOR(public.<%%) p.search_name) %s',
-        people, mine)
+                 %s) %s',
+        people, alike, mine)
         USING pattern, word;
 END
 $$;

@@ -70,17 +70,17 @@
 
 /* -- search by what someone typed ------------------------------------------ */
 
-/* How far `text`, lower-case SQL text, is from it: 0 holds it, 1 has nothing
+/* How far `text`, folded SQL text, is from it: 0 holds it, 1 has nothing
  * of it. */
 #define EHR_SEARCH_ORDER(text)                                               \
-    "round((1 - public.word_similarity(lower($q), " text "))::numeric, 4)"
+    "round((1 - public.word_similarity(ehr.folded($q), " text"))::numeric, 4)"
 
 /* Named rows of a small table; the typed % _ and \ are plain characters. */
 #define EHR_SEARCH_NAMES(text, what)                                         \
     { .parameter = "q",                                                      \
-      .where = "starts_with(" text ", lower($q))"                            \
-               " OR strpos(" text ", ' ' || lower($q)) > 0"                  \
-               " OR lower($q) OPERATOR(public.<%) " text,                    \
+      .where = "starts_with(" text ", ehr.folded($q))"                       \
+               " OR strpos(" text ", ' ' || ehr.folded($q)) > 0"             \
+               " OR ehr.folded($q) OPERATOR(public.<%) " text,               \
       .order = EHR_SEARCH_ORDER(text),                                       \
       .format = EHR_FORMAT_LINE,                                             \
       .about = what " whose name has a word that begins with this text or "  \

@@ -35,7 +35,7 @@ static const ehr_field_t  hospital_fields[] = {
 
 
 static const ehr_ranking_t  hospital_rankings[] = {
-    EHR_SEARCH_NAMES("lower(t.name)", "Hospitals"),
+    EHR_SEARCH_NAMES("ehr.folded(t.name)", "Hospitals"),
     { .parameter = NULL }
 };
 
@@ -98,7 +98,7 @@ static const ehr_ranking_t  clinic_rankings[] = {
       .field = "distanceKm", .format = EHR_FORMAT_LINE, .is_position = 1,
       .about = "Clinics by distance from this latitude,longitude, nearest "
                "first." },
-    EHR_SEARCH_NAMES("lower(t.name)", "Clinics"),
+    EHR_SEARCH_NAMES("ehr.folded(t.name)", "Clinics"),
     { .parameter = NULL }
 };
 
@@ -161,7 +161,7 @@ static const ehr_field_t  specialty_fields[] = {
 
 
 static const ehr_ranking_t  specialty_rankings[] = {
-    EHR_SEARCH_NAMES("lower(t.name)", "Specialties"),
+    EHR_SEARCH_NAMES("ehr.folded(t.name)", "Specialties"),
     { .parameter = NULL }
 };
 
