@@ -49,7 +49,7 @@ sub import {
 # The shared environment.
 sub environment {
     my $env = EHR::Test::Shared::environment();
-    mark_log($env) unless $env->{marked}++;
+    mark_log($env) if $env->is_shared && !$env->{marked}++;
     return $env;
 }
 

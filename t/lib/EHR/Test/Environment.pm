@@ -67,6 +67,7 @@ sub attach {
 
 # -- paths and addresses ------------------------------------------------------
 
+sub is_shared   { $_[0]{attached} }
 sub dir         { $_[0]{dir} }
 sub name        { $_[0]{name} }
 sub port        { $_[0]{port} }
@@ -238,21 +239,28 @@ sub nginx_command {
     my $dir = $self->{dir};
     my $program = -x "$dir/nginx" ? "$dir/nginx" : '/usr/sbin/nginx';
 
-    return (top() . '/tools/as-service', 'env', $self->sanitizer_options,
-        $program, '-p', $dir, '-e', $self->error_log, '-c', $self->conf_file,
-        @arguments);
+    return (top() . '/tools/as-service',
+        'env', $self->sanitizer_options(@arguments), $program,
+        '-p', $dir, '-e', $self->error_log, '-c', $self->conf_file, @arguments);
 }
 
+# In the environment of an nginx with sanitizers: reports go to files beside
+# the log.  `nginx -t` frees nothing at its end.
 sub sanitizer_options {
-    my ($self) = @_;
-    my $log = "log_path=$self->{dir}/log/sanitizer";
-    my $suppress = "$self->{dir}/leaks";
+    my ($self, @arguments) = @_;
+    my $dir = $self->{dir};
+    my $log = "log_path=$dir/log/sanitizer";
+    my $leaks = grep({ $_ eq '-t' } @arguments) ? 0 : 1;
 
     return () unless $ENV{EHR_NGINX};
-    write_file($suppress, read_file(top() . '/t/leaks.txt')) unless -e $suppress;
-    return ("ASAN_OPTIONS=detect_odr_violation=0:$log",
-        "UBSAN_OPTIONS=print_stacktrace=1:$log",
-        "LSAN_OPTIONS=suppressions=$suppress:print_suppressions=0");
+    for my $name (qw(leaks undefined)) {
+        write_file("$dir/$name.txt",
+            read_file(top() . "/t/sanitizers/$name.txt"));
+    }
+    return ("ASAN_OPTIONS=detect_odr_violation=0:detect_leaks=$leaks:$log",
+        "LSAN_OPTIONS=suppressions=$dir/leaks.txt:print_suppressions=0",
+        "UBSAN_OPTIONS=suppressions=$dir/undefined.txt:print_stacktrace=1:"
+        . $log);
 }
 
 # Returns nginx's exit status and what it said: for configurations it refuses.

@@ -19,10 +19,12 @@ sub mark_log {
     $offset{$env->dir} = -s $env->error_log || 0;
 }
 
-# allow: a pattern for alerts the test has provoked, such as
+# Ends nginx of a test's own environment first, since leaks are reported when a
+# process exits.  allow: a pattern for alerts the test has provoked, such as
 # qr/exited on signal 9/.
 sub logs_clean {
     my ($env, %option) = @_;
+    $env->stop_nginx unless $env->is_shared;
     my ($alerts, $reports) = faults_in($env, $option{allow});
     my $name = $env->name;
     my $builder = Test::More->builder;
