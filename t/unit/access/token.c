@@ -474,14 +474,13 @@ claims_must_have_their_types(void **state)
         { "aud", "[\"staff\",\"portal\"]" }, { "aud", "1" },
         { "sub", NULL }, { "sub", "null" }, { "sub", "\"\"" }, { "sub", "7" },
         { "sub", "\"00000000\"" }, { "sub", "\"" USER " \"" },
-        { "sub", "\"" USER "\\u0000\"" },
         { "sid", NULL }, { "sid", "\"x\"" }, { "sid", "{}" },
         { "jti", NULL }, { "jti", "\"\"" }, { "jti", "1" },
         { "email", "1" }, { "email", "null" }, { "email", "[]" },
         { "roles", NULL }, { "roles", "\"DOCTOR\"" }, { "roles", "{}" },
         { "roles", "[1]" }, { "roles", "[null]" }, { "roles", "[\"\"]" },
         { "roles", "[\"doctor\"]" }, { "roles", "[\"DOC TOR\"]" },
-        { "roles", "[\"2DOCTOR\"]" }, { "roles", "[\"DOCTOR\\u0000X\"]" },
+        { "roles", "[\"2DOCTOR\"]" },
         { "roles", "[[\"DOCTOR\"]]" },
         { "roles", "[\"A\",\"B\",\"C\",\"D\",\"E\",\"F\",\"G\",\"H\",\"I\"]" },
         { "roles", "[\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"]" },
@@ -497,9 +496,16 @@ claims_must_have_their_types(void **state)
 
     for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         if (with_claim(wrong[i].name, wrong[i].value) != EHR_TOKEN_MALFORMED) {
-            fail_msg("%s: %s passed", wrong[i].name, wrong[i].value);
+            fail_msg("%s: %s is not malformed", wrong[i].name,
+                     wrong[i].value);
         }
     }
+
+    /* libjwt does not even get as far */
+    assert_int_equal(with_claim("sub", "\"" USER "\\u0000\""),
+                     EHR_TOKEN_UNTRUSTED);
+    assert_int_equal(with_claim("roles", "[\"DOCTOR\\u0000X\"]"),
+                     EHR_TOKEN_UNTRUSTED);
 
     assert_int_equal(with_claim("roles", "[]"), EHR_TOKEN_OK);
     assert_int_equal(who.nroles, 0);
