@@ -61,7 +61,7 @@ migrate:
 	@PGUSER=ehr_migration tools/with-database "$(RUN_DIR)" tools/migrate
 
 audit-verify:
-	@tools/with-database "$(RUN_DIR)" tools/audit-verify
+	@tools/with-database "$(RUN_DIR)" tools/audit-verify-running
 
 install: module
 	@install -d "$(DESTDIR)$(MODULES_DIR)"
