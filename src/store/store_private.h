@@ -1,0 +1,275 @@
+/*
+ * What the files of src/store share; nobody else includes this.
+ *
+ *   store → lane pool → connection → FIFO of units → batch
+ */
+
+#ifndef EHR_STORE_PRIVATE_H
+#define EHR_STORE_PRIVATE_H
+
+#include "store.h"
+
+
+typedef struct ehr_pool_s        ehr_pool_t;
+typedef struct ehr_connection_s  ehr_connection_t;
+
+
+/* -- conninfo.c ------------------------------------------------------------ */
+
+/* One address to try, as PQconnectStartParams() takes it. */
+typedef struct {
+    const char            **keywords;
+    const char            **values;
+    const char             *name;       /* for the log */
+} ehr_target_t;
+
+typedef struct ehr_targets_s {
+    ngx_uint_t              n;
+    ehr_target_t           *items;
+    unsigned                ranked:1;   /* each connect starts at the first:
+                                           earlier ones are preferred */
+} ehr_targets_t;
+
+
+/* -- statement.c ----------------------------------------------------------- */
+
+/* Texts a worker may intern. */
+#define EHR_STATEMENTS_INTERNED  1024
+
+/* How many statements were registered before fork. */
+ngx_uint_t ehr_statement_registered(void);
+
+
+/* -- units: what a connection has sent and awaits, in order ---------------- */
+
+/* A unit ends with a Sync of its own, so it fails alone. */
+typedef enum {
+    EHR_UNIT_CHECK,         /* reads the schema's version */
+    EHR_UNIT_PREPARE,       /* one statement, for the batch behind it */
+    EHR_UNIT_BATCH
+} ehr_unit_type_t;
+
+typedef struct {
+    ngx_queue_t             link;
+    ehr_unit_type_t         type;
+    ehr_batch_t            *batch;      /* null for a check */
+    ehr_statement_t        *statement;  /* of a prepare */
+} ehr_unit_t;
+
+
+/* -- batch.c --------------------------------------------------------------- */
+
+typedef enum {
+    EHR_BATCH_CREATED,
+    EHR_BATCH_QUEUED,       /* in pool->queue */
+    EHR_BATCH_SENT,         /* in connection->fifo */
+    EHR_BATCH_OVER          /* done() is running */
+} ehr_batch_state_t;
+
+typedef struct {
+    ehr_statement_t        *statement;
+    int                     n;
+    const char            **values;
+    int                    *lengths;
+    int                    *formats;
+} ehr_call_t;
+
+typedef struct ehr_batch_private_s {
+    ehr_unit_t              unit;
+    ehr_batch_state_t       state;
+    ehr_pool_t             *pool;
+    ehr_connection_t       *connection; /* when sent */
+
+    ehr_batch_done_pt       done;       /* null: nobody waits any more */
+    void                   *data;
+    ngx_event_t             timer;      /* the deadline, then the stuck one */
+
+    ngx_uint_t              position;   /* of the statement whose result is
+                                           next */
+    unsigned                overdue:1;  /* the deadline has passed */
+    unsigned                failed:1;   /* error is filled */
+    unsigned                prepare_failed:1;
+    unsigned                again:1;    /* this is the second sending */
+
+    ehr_call_t              calls[EHR_BATCH_STATEMENTS];
+} ehr_batch_private_t;
+
+/* Keeps a result of the batch's statement at `position`. */
+void ehr_batch_result(ehr_batch_t *batch, PGresult *result);
+/* Fills batch->error from a result, unless there is an error already. */
+void ehr_batch_failed(ehr_batch_t *batch, ngx_uint_t statement,
+    const PGresult *result);
+/* The Sync arrived: reports and frees.  The batch is in no queue. */
+void ehr_batch_synced(ehr_batch_t *batch);
+/* Its connection is gone: queues it again at the head, or reports.  The batch
+ * is in no queue. */
+void ehr_batch_lost(ehr_batch_t *batch);
+/* Could not be handed to libpq and so cannot have committed: queues it again
+ * at the head the first time, else reports.  The batch is in no queue. */
+void ehr_batch_unsendable(ehr_batch_t *batch);
+/* Gives up a batch that is in no queue any more. */
+void ehr_batch_unsent(ehr_batch_t *batch);
+/* Frees without reporting; the batch is in no queue. */
+void ehr_batch_free(ehr_batch_t *batch);
+
+
+/* -- connection.c: one connection's life ----------------------------------- */
+
+typedef enum {
+    EHR_CONNECTION_CLOSED,
+    EHR_CONNECTION_CONNECTING,
+    EHR_CONNECTION_CHECKING,    /* connected, schema unknown */
+    EHR_CONNECTION_MISFIT,      /* schema does not fit; checked again later */
+    EHR_CONNECTION_UP,
+    EHR_CONNECTION_RETIRING     /* takes no more, closes when idle */
+} ehr_connection_state_t;
+
+struct ehr_connection_s {
+    ehr_pool_t             *pool;
+    ehr_connection_state_t  state;
+    PGconn                 *pg;
+    ngx_connection_t       *c;          /* over a dup() of libpq's socket */
+    ino_t                   inode;      /* of the socket that was dup()ed */
+    ngx_event_t             timer;      /* of connecting and checking */
+
+    ngx_queue_t             fifo;       /* ehr_unit_t, oldest first */
+    ngx_uint_t              in_flight;  /* batches in it */
+    ngx_uint_t              writes;     /* of these, writing ones */
+    ngx_msec_t              head_since; /* when the oldest became the oldest */
+    ngx_uint_t              served;     /* batches since connecting */
+    ehr_unit_t              check;
+    ngx_int_t               schema;     /* what the check found; -1: none */
+    u_char                 *prepared;   /* by statement index */
+    unsigned                dirty:1;    /* sent to since the last flush */
+    unsigned                unfit:1;    /* an answer says that it should be
+                                           replaced */
+};
+
+/* Starts connecting to a target: NGX_OK, or NGX_ERROR and the reason is in
+ * the pool, the connection closed. */
+ngx_int_t ehr_connection_open(ehr_connection_t *connection,
+    const ehr_target_t *target);
+/* Closes; of the FIFO only batches are left, for the caller. */
+void ehr_connection_close(ehr_connection_t *connection);
+/* Closes a connection that failed and settles all that is in its FIFO. */
+void ehr_connection_lost(ehr_connection_t *connection, const char *why);
+/* Writes what libpq buffers; wants write events only while it must.
+ * NGX_OK, or NGX_ERROR and the connection is lost. */
+ngx_int_t ehr_connection_flush(ehr_connection_t *connection);
+/* No new batches; closed now if idle, else after the last answer. */
+void ehr_connection_retire(ehr_connection_t *connection);
+/* The check's Sync arrived. */
+void ehr_connection_checked(ehr_connection_t *connection);
+
+
+/* -- socket.c: a connection's place in the event loop ---------------------- */
+
+/* Watches libpq's socket (which may be another one than last time) with these
+ * handlers.  NGX_OK or NGX_ERROR. */
+ngx_int_t ehr_socket_attach(ehr_connection_t *connection,
+    ngx_event_handler_pt read, ngx_event_handler_pt write);
+/* Turns read and write interest on or off.  NGX_OK or NGX_ERROR. */
+ngx_int_t ehr_socket_interest(ehr_connection_t *connection, ngx_uint_t read,
+    ngx_uint_t write);
+/* Leaves the event loop; libpq's own socket stays open. */
+void ehr_socket_detach(ehr_connection_t *connection);
+
+
+/* -- pipeline.c: the protocol on a usable connection ----------------------- */
+
+/* Sends the query for the schema's version.  NGX_OK or NGX_ERROR. */
+ngx_int_t ehr_pipeline_check(ehr_connection_t *connection);
+/* Sends a batch, with a Prepare before it for each statement that is new to
+ * the connection.  The batch is in no queue before.  NGX_OK: it is in the
+ * FIFO.  NGX_ERROR: it is not, nor is its Sync on the way.  NGX_ABORT: it is
+ * in the FIFO.  In the last two cases the connection must be dropped. */
+ngx_int_t ehr_pipeline_send(ehr_connection_t *connection, ehr_batch_t *batch);
+/* Takes all results that have arrived.  NGX_OK, or NGX_ERROR if the
+ * connection must be dropped.  Calls done(). */
+ngx_int_t ehr_pipeline_receive(ehr_connection_t *connection);
+
+
+/* -- pool.c: one lane's queue ---------------------------------------------- */
+
+struct ehr_pool_s {
+    ehr_store_t            *store;
+    ehr_lane_t              lane;
+    ehr_lane_conf_t        *conf;
+
+    ehr_connection_t       *connections;
+    ngx_uint_t              n;          /* slots: conf->connections and one
+                                           to open a successor in */
+    ngx_uint_t              up;
+    ehr_connection_t       *pending;    /* being opened or checked */
+
+    ngx_queue_t             queue;      /* of batches' units */
+    ngx_uint_t              queued;
+    unsigned                crowded:1;  /* batches share connections that one
+                                           more would have had alone */
+    ngx_event_t             pump;       /* posted: send what is queued */
+
+    ngx_event_t             retry;      /* the backoff's timer */
+    ngx_msec_t              backoff;
+    ngx_uint_t              target;     /* to try next */
+    ngx_uint_t              tried;      /* targets in this round */
+
+    ehr_store_state_t       state;
+    ngx_msec_t              down_since;
+    ngx_int_t               schema;     /* of the database, as last seen */
+    char                    reason[256];
+    ngx_uint_t              losses;     /* not yet made up for */
+    unsigned                complained:1;   /* since the last success */
+};
+
+struct ehr_store_s {
+    ehr_store_conf_t       *conf;
+    ngx_pool_t             *pool;
+    ngx_log_t              *log;
+    ehr_pool_t             *lanes[EHR_LANES];   /* reports may be main */
+
+    /* interned statements */
+    ngx_rbtree_t            texts;
+    ngx_rbtree_node_t       sentinel;
+    ngx_uint_t              interned;
+
+    ngx_uint_t              rejected;
+    ngx_uint_t              unknown;
+    ngx_uint_t              reconnects;
+    unsigned                closing:1;
+};
+
+/* Begins to connect.  NULL without memory. */
+ehr_pool_t *ehr_pool_create(ehr_store_t *store, ehr_lane_t lane);
+/* Closes and frees all, batches too, without calling done(). */
+void ehr_pool_destroy(ehr_pool_t *pool);
+
+/* Whether batches are taken now: a connection is up, or was a moment ago. */
+ngx_uint_t ehr_pool_accepts(ehr_pool_t *pool);
+/* Whether queue and free places of the connections are all taken. */
+ngx_uint_t ehr_pool_full(ehr_pool_t *pool);
+void ehr_pool_enqueue(ehr_pool_t *pool, ehr_batch_t *batch, ngx_uint_t first);
+void ehr_pool_dequeue(ehr_pool_t *pool, ehr_batch_t *batch);
+/* Sends what is queued before the event loop waits again. */
+void ehr_pool_wake(ehr_pool_t *pool);
+
+/* Ends all that is queued as not sent.  What a done() queues in the meantime
+ * stays. */
+void ehr_pool_give_up(ehr_pool_t *pool);
+
+
+/* -- supply.c: opening connections, when and how many ---------------------- */
+
+void ehr_supply_start(ehr_pool_t *pool);
+/* Opens a connection if one is wanted and none is being opened. */
+void ehr_supply_grow(ehr_pool_t *pool);
+/* Whether another connection is on its way or may be opened at once. */
+ngx_uint_t ehr_supply_growing(ehr_pool_t *pool);
+
+/* What happened to a connection. */
+void ehr_supply_connected(ehr_pool_t *pool, ehr_connection_t *connection);
+void ehr_supply_misfit(ehr_pool_t *pool, ehr_connection_t *connection);
+void ehr_supply_refused(ehr_pool_t *pool);
+/* A usable connection is to be used no more; `why` null: by our own will. */
+void ehr_supply_unusable(ehr_pool_t *pool, const char *why);
+
+#endif /* EHR_STORE_PRIVATE_H */
