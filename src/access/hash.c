@@ -1,5 +1,6 @@
 #include "hash.h"
 
+#include <endian.h>
 #include <string.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -10,17 +11,13 @@
 
 
 static uint64_t
-ehr_little_endian(const unsigned char *in, size_t n)
+ehr_little_endian(const unsigned char *in)
 {
     uint64_t  value;
 
-    value = 0;
+    memcpy(&value, in, 8);
 
-    while (n--) {
-        value = value << 8 | in[n];
-    }
-
-    return value;
+    return le64toh(value);
 }
 
 
@@ -49,8 +46,8 @@ ehr_siphash(const unsigned char key[EHR_SIPHASH_KEY],
     size_t    left;
     uint64_t  k0, k1, word, v[4];
 
-    k0 = ehr_little_endian(key, 8);
-    k1 = ehr_little_endian(key + 8, 8);
+    k0 = ehr_little_endian(key);
+    k1 = ehr_little_endian(key + 8);
 
     v[0] = k0 ^ 0x736f6d6570736575;
     v[1] = k1 ^ 0x646f72616e646f6d ^ 0xee;
@@ -58,13 +55,18 @@ ehr_siphash(const unsigned char key[EHR_SIPHASH_KEY],
     v[3] = k1 ^ 0x7465646279746573;
 
     for (left = len; left >= 8; left -= 8, in += 8) {
-        word = ehr_little_endian(in, 8);
+        word = ehr_little_endian(in);
         v[3] ^= word;
         ehr_siphash_rounds(v, 2);
         v[0] ^= word;
     }
 
-    word = (uint64_t) len << 56 | ehr_little_endian(in, left);
+    word = (uint64_t) len << 56;
+
+    while (left--) {
+        word |= (uint64_t) in[left] << 8 * left;
+    }
+
     v[3] ^= word;
     ehr_siphash_rounds(v, 2);
     v[0] ^= word;

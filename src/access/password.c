@@ -32,9 +32,10 @@
 #define EHR_BCRYPT_COST_MAX  16
 
 /*
- * Measured with bcrypt threads on every core and a loop that wakes a thousand
- * times a second: see README.md.  Short of the idle class, 19 disturbs least,
- * and unlike the idle class it still gets a share of a busy machine.
+ * Measured with bcrypt threads on every core beside a loop that wakes a
+ * thousand times a second (README.md): at 10 they still delay it by
+ * milliseconds, at 19 they do not, and unlike the idle class they keep a share
+ * of a machine that is busy with requests.
  */
 #define EHR_PASSWORD_NICE  19
 
