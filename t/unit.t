@@ -13,7 +13,7 @@ chdir "$FindBin::Bin/.." or die "chdir: $!";
 my @tests = grep { first_line($_) =~ m{^/\* build: } } sort glob 't/unit/*/*.c';
 
 my @programs = qx{t/unit/run -n @tests};
-is($?, 0, 'builds') or BAIL_OUT('the unit tests do not build');
+is($?, 0, 'builds') or die 'the unit tests do not build';
 chomp @programs;
 
 $ENV{CMOCKA_MESSAGE_OUTPUT} = 'TAP';
