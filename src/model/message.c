@@ -87,6 +87,18 @@ skip_spaces(span_t *span)
 }
 
 
+/* The first of a character, the span's end if there is none. */
+static const char *
+find(span_t span, char character)
+{
+    while (span.at < span.end && *span.at != character) {
+        span.at++;
+    }
+
+    return span.at;
+}
+
+
 /* "q=0.8" → 800.  What is not a quality counts as 1, as if absent. */
 static int
 parse_quality(span_t span)
@@ -162,15 +174,17 @@ parse_range(span_t span)
 static void
 take_range(span_t element, int position, int scores[EHR_LANGUAGES + 1])
 {
-    int          language, quality, score;
-    span_t       range, parameter;
-    const char  *semicolon;
+    int     language, quality, score;
+    span_t  range, parameter;
 
     skip_spaces(&element);
 
-    semicolon = memchr(element.at, ';', element.end - element.at);
+    if (element.at >= element.end) {
+        return;
+    }
+
     range.at = element.at;
-    range.end = semicolon == NULL ? element.end : semicolon;
+    range.end = find(element, ';');
 
     language = parse_range(range);
     if (language < 0) {
@@ -179,8 +193,8 @@ take_range(span_t element, int position, int scores[EHR_LANGUAGES + 1])
 
     quality = QUALITY_ONE;
 
-    if (semicolon != NULL) {
-        parameter.at = semicolon + 1;
+    if (range.end < element.end) {
+        parameter.at = range.end + 1;
         parameter.end = element.end;
         quality = parse_quality(parameter);
     }
@@ -210,15 +224,9 @@ ehr_language_of(const char *header, size_t len)
     for (position = 0; rest.at < rest.end && position < MAX_RANGES;
          position++)
     {
-        element = rest;
-        rest.at = memchr(element.at, ',', element.end - element.at);
-
-        if (rest.at == NULL) {
-            rest.at = rest.end;
-
-        } else {
-            element.end = rest.at++;
-        }
+        element.at = rest.at;
+        element.end = find(rest, ',');
+        rest.at = element.end < rest.end ? element.end + 1 : rest.end;
 
         take_range(element, position, scores);
     }
