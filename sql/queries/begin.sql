@@ -19,3 +19,17 @@ SELECT ehr.idempotency_begin($1::uuid, $2::text, $3::text, $4::bytea);
 -- name: IDEMPOTENCY_PURGE
 DELETE FROM ehr.idempotency_keys
  WHERE created_at < now() - $1::interval;
+
+-- The answer of an action that made no single row, kept for its repetition.
+-- $1 actor; $2 key; $3 route; $4 body hash, bytea; $5 status; $6 the answer's
+-- data, JSON text
+-- name: IDEMPOTENCY_KEEP
+INSERT INTO ehr.idempotency_keys (actor_id, key, route, body_hash, status,
+        row)
+VALUES ($1::uuid, $2::text, $3::text, $4::bytea, $5::integer, $6::jsonb);
+
+-- $1 actor; $2 key  → row (JSON text)
+-- name: IDEMPOTENCY_FIND
+SELECT row::text
+  FROM ehr.idempotency_keys
+ WHERE actor_id = $1::uuid AND key = $2::text;

@@ -247,6 +247,10 @@ ngx_int_t ehr_lease_take(ehr_shared_t *shared, ngx_msec_t ttl);
 void ehr_lease_release(ehr_shared_t *shared);
 
 
+/* CLOCK_MONOTONIC in microseconds: the same in all processes (shared.c). */
+uint64_t ehr_monotonic_us(void);
+
+
 /* -- rate limits (rate_limit.c) -------------------------------------------- */
 
 /* A token bucket a key: `rate` per minute, `burst` at once. */

@@ -141,9 +141,6 @@ uint64_t ehr_shared_role(ehr_shared_t *shared, const u_char *role);
 void ehr_shared_hash(ngx_uint_t kind, const u_char *key, size_t len,
     uint64_t out[2]);
 
-/* CLOCK_MONOTONIC in microseconds: the same in all processes. */
-uint64_t ehr_monotonic_us(void);
-
 
 /* -- with the clock as an argument (rate_limit.c, shared.c) ---------------- */
 

@@ -272,6 +272,9 @@ int ehr_validate(const ehr_fields_t *fields, const json_t *body,
 int ehr_validate_text(const ehr_field_t *field, const char *text, size_t len,
     const char **argument);
 
+/* Whether text is "latitude,longitude" in decimal degrees (position.c). */
+int ehr_is_position(const char *text);
+
 /* Canonical form under which a sensitive value is indexed and compared:
  * e-mail lower-cased, phone without separators, others trimmed.  Writes at
  * most len bytes to out and returns how many. */

@@ -1,0 +1,148 @@
+/*
+ * Roles and revocations from the database into the node's shared memory, so
+ * that what another node revoked is refused here within a fraction of a
+ * second.
+ */
+
+#include "housekeeping.h"
+
+
+static void ehr_poll_done(ehr_batch_t *batch, void *data);
+static ngx_int_t ehr_poll_roles(PGresult *result);
+static uint64_t ehr_poll_permissions(ngx_str_t names);
+static ngx_int_t ehr_poll_revocations(PGresult *result);
+
+
+void
+ehr_poll_access(void)
+{
+    ehr_batch_t  *batch;
+
+    batch = ehr_housekeeping_batch(0);
+
+    if (batch == NULL) {
+        ehr_task_done(EHR_TASK_POLL, 0);
+        return;
+    }
+
+    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_ROLES_LOAD], 0, NULL)
+        != NGX_OK
+        || ehr_batch_add(batch, ehr_queries[EHR_QUERY_REVOCATIONS], 0, NULL)
+           != NGX_OK)
+    {
+        ehr_batch_destroy(batch);
+        ehr_task_done(EHR_TASK_POLL, 0);
+        return;
+    }
+
+    if (ehr_housekeeping_send(batch, ehr_poll_done) != NGX_OK) {
+        ehr_task_done(EHR_TASK_POLL, 0);
+    }
+}
+
+
+static void
+ehr_poll_done(ehr_batch_t *batch, void *data)
+{
+    ehr_task_done(EHR_TASK_POLL, 0);
+
+    if (ehr_housekeeping_failed(batch, "polling roles and revocations")) {
+        return;
+    }
+
+    if (ehr_poll_roles(batch->results[1]) != NGX_OK
+        || ehr_poll_revocations(batch->results[2]) != NGX_OK)
+    {
+        ehr_metrics_count(ehr_worker.shared, EHR_COUNT_ZONE_FULL, 1);
+        return;
+    }
+
+    ehr_shared_set_loaded(ehr_worker.shared);
+}
+
+
+/* ["patients.read", …] → mask; names this version does not know are left
+ * out. */
+
+static uint64_t
+ehr_poll_permissions(ngx_str_t names)
+{
+    size_t       i;
+    json_t      *list, *name;
+    uint64_t     mask = 0;
+
+    list = json_loadb((char *) names.data, names.len, 0, NULL);
+
+    json_array_foreach(list, i, name) {
+        mask |= ehr_permission_bit(
+                    ehr_permission_find(json_string_value(name),
+                                        json_string_length(name)));
+    }
+
+    json_decref(list);
+
+    /* bit 0 belongs to no permission */
+    return mask & ~(uint64_t) 1;
+}
+
+
+static ngx_int_t
+ehr_poll_roles(PGresult *result)
+{
+    int                row, n;
+    ngx_str_t          name;
+    static ehr_role_t  roles[EHR_ROLES];
+
+    n = ngx_min(PQntuples(result), EHR_ROLES);
+
+    ngx_memzero(roles, sizeof(roles));
+
+    for (row = 0; row < n; row++) {
+        name = ehr_result_value(result, row, 0);
+        ngx_memcpy(roles[row].name, name.data,
+                   ngx_min(name.len, EHR_ROLE_NAME - 1));
+        roles[row].permissions =
+            ehr_poll_permissions(ehr_result_value(result, row, 1));
+    }
+
+    return ehr_shared_set_roles(ehr_worker.shared, roles, n);
+}
+
+
+/* kind, id, before, until */
+
+static ngx_int_t
+ehr_poll_revocations(PGresult *result)
+{
+    int         row;
+    time_t      before, until;
+    ngx_int_t   rc;
+    ngx_str_t   kind, id, text;
+    ehr_uuid_t  uuid;
+
+    for (row = 0; row < PQntuples(result); row++) {
+        kind = ehr_result_value(result, row, 0);
+        id = ehr_result_value(result, row, 1);
+
+        text = ehr_result_value(result, row, 2);
+        before = ngx_atotm(text.data, text.len);
+
+        text = ehr_result_value(result, row, 3);
+        until = ngx_atotm(text.data, text.len);
+        until += ehr_worker.conf->tokens.leeway;
+
+        if (ehr_uuid_parse(&uuid, id.data, id.len) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        rc = (kind.len && kind.data[0] == 's')
+             ? ehr_revoke_session(ehr_worker.shared, &uuid, until)
+             : ehr_revoke_user(ehr_worker.shared, &uuid, before, until);
+
+        if (rc != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}

@@ -1,0 +1,77 @@
+/*
+ * Accounts: signing in and out, registering, and what an action's body and
+ * answer look like.
+ */
+
+#ifndef EHR_ACCOUNT_H
+#define EHR_ACCOUNT_H
+
+#include "record.h"
+
+/* Bodies and answers of the actions (account_input.c). */
+extern const ehr_resource_t  ehr_input_login;
+extern const ehr_resource_t  ehr_input_refresh;
+extern const ehr_resource_t  ehr_input_logout;
+extern const ehr_resource_t  ehr_input_register;
+extern const ehr_resource_t  ehr_input_setup;
+extern const ehr_resource_t  ehr_input_password;
+extern const ehr_resource_t  ehr_output_tokens;
+extern const ehr_resource_t  ehr_output_registered;
+extern const ehr_resource_t  ehr_output_setup;
+
+/* Route handlers. */
+ngx_int_t ehr_account_login(ehr_request_t *req);
+ngx_int_t ehr_account_portal_login(ehr_request_t *req);
+ngx_int_t ehr_account_refresh(ehr_request_t *req);
+ngx_int_t ehr_account_portal_refresh(ehr_request_t *req);
+ngx_int_t ehr_account_logout(ehr_request_t *req);
+ngx_int_t ehr_account_end_session(ehr_request_t *req);
+ngx_int_t ehr_account_register(ehr_request_t *req);
+ngx_int_t ehr_account_setup(ehr_request_t *req);
+ngx_int_t ehr_account_create_user(ehr_request_t *req);
+
+
+/* -- tokens (account_tokens.c) --------------------------------------------- */
+
+/* What a login or refresh hands out. */
+typedef struct {
+    ehr_uuid_t              refresh_id;
+    u_char                  refresh_id_text[EHR_UUID_TEXT + 1];
+    u_char                  refresh[43];        /* base64url of 32 bytes */
+    u_char                  refresh_hash[32];
+    u_char                  access_interval[32];    /* "900 seconds" */
+    u_char                  refresh_interval[32];
+    ngx_str_t               access;
+} ehr_tokens_t;
+
+/* A new refresh token with its id, hash and lifetimes. */
+ngx_int_t ehr_tokens_draw(ehr_request_t *req, ehr_tokens_t *tokens);
+/* SHA-256 of a refresh token as it is stored. */
+ngx_int_t ehr_tokens_hash(const u_char *token, size_t len, u_char hash[32]);
+/* Roles from a JSON array text into req->who; a portal token is a patient's
+ * and nothing else.  NGX_DECLINED: no role fits the audience. */
+ngx_int_t ehr_tokens_roles(ehr_request_t *req, ngx_str_t json,
+    ehr_audience_t audience);
+/* Signs for req->who and answers 200. */
+void ehr_tokens_reply(ehr_request_t *req, ehr_tokens_t *tokens,
+    ngx_str_t *email);
+/* The stored e-mail of a users row. */
+ngx_int_t ehr_account_email(ehr_request_t *req, const ngx_str_t *id,
+    ngx_str_t hex, ngx_str_t *email);
+/* Sets req->who.user and its text. */
+ngx_int_t ehr_account_become(ehr_request_t *req, ngx_str_t id);
+
+/* Parameters of a sensitive users or patients field, encrypted for row id:
+ * value and blind index. */
+ngx_int_t ehr_account_seal(ehr_request_t *req,
+    const ehr_resource_t *resource, const char *field, ehr_value_t value,
+    ngx_str_t *id, ehr_param_t params[2]);
+
+/* A new id as NUL-terminated text. */
+ngx_int_t ehr_account_new_id(ehr_request_t *req, ngx_str_t *id);
+
+/* Adds an audit row for what changes no row. */
+ngx_int_t ehr_account_audit(ehr_batch_t *batch, const char *action,
+    const char *entity, const char *id);
+
+#endif /* EHR_ACCOUNT_H */

@@ -1,0 +1,42 @@
+/*
+ * What a node does beside requests, in the one worker that holds the lease:
+ * polls roles and revocations, seals the audit log, purges, encrypts again
+ * under a new key.  Each task is a chain of batches; none waits.
+ */
+
+#ifndef EHR_HOUSEKEEPING_H
+#define EHR_HOUSEKEEPING_H
+
+#include "../http/http.h"
+
+ngx_int_t ehr_housekeeping_start(ngx_cycle_t *cycle);
+void ehr_housekeeping_stop(void);
+
+/* A batch with scope 'system' and nobody as actor.  NULL without memory. */
+ehr_batch_t *ehr_housekeeping_batch(ngx_uint_t writes);
+
+/* Submits; an error is logged with `what` by ehr_housekeeping_failed(). */
+ngx_int_t ehr_housekeeping_send(ehr_batch_t *batch, ehr_batch_done_pt done);
+
+/* True, and a line in the log, if the batch did not succeed. */
+int ehr_housekeeping_failed(ehr_batch_t *batch, const char *what);
+
+/* The tasks.  Each begins one round and is called again only after
+ * ehr_task_done(). */
+void ehr_poll_access(void);
+void ehr_seal_audit(void);
+void ehr_purge(void);
+void ehr_rekey(void);
+
+typedef enum {
+    EHR_TASK_POLL,
+    EHR_TASK_SEAL,
+    EHR_TASK_PURGE,
+    EHR_TASK_REKEY,
+    EHR_TASKS
+} ehr_task_t;
+
+/* The round is over; `again`: the next one need not wait its period. */
+void ehr_task_done(ehr_task_t task, int again);
+
+#endif /* EHR_HOUSEKEEPING_H */

@@ -1,0 +1,143 @@
+/*
+ * Records: everything that a descriptor alone can answer.  List, create,
+ * read, replace, patch, delete and restore of any resource; other
+ * capabilities add their own statements to the same batch.
+ */
+
+#ifndef EHR_RECORD_H
+#define EHR_RECORD_H
+
+#include "../http/http.h"
+
+
+/* What a resource needs at run time; built once before fork. */
+typedef struct {
+    const ehr_resource_t   *resource;
+    const ehr_fields_t     *fields;
+    ehr_statement_t        *statements[EHR_SQL_KINDS];
+    ehr_statement_t        *references;     /* NULL: refers to nothing */
+    uint64_t                shown;          /* fields that are ever shown */
+    ngx_str_t               keys[EHR_MAX_FIELDS];    /* "name": */
+    ngx_str_t               purposes[EHR_MAX_FIELDS];/* table.column: */
+    int                     patient;        /* field with the patient's id,
+                                               -1: not about a patient */
+    int                     version;        /* field, or -1 */
+    int                     parent;         /* field, or -1 */
+    const char             *item_path;      /* of GET one, or NULL */
+} ehr_record_t;
+
+/* Builds the statements of all resources.  NULL, or what is wrong. */
+const char *ehr_records_init(ngx_cycle_t *cycle);
+ehr_record_t *ehr_record_of(const ehr_resource_t *resource);
+
+/* The request's record (of its route's resource). */
+#define ehr_request_record(req)  ehr_record_of((req)->route->resource)
+
+
+/* -- handlers, named in routes.c ------------------------------------------- */
+
+ngx_int_t ehr_record_list(ehr_request_t *req);
+ngx_int_t ehr_record_export(ehr_request_t *req);
+ngx_int_t ehr_record_create(ehr_request_t *req);
+ngx_int_t ehr_record_read(ehr_request_t *req);
+ngx_int_t ehr_record_replace(ehr_request_t *req);
+ngx_int_t ehr_record_patch(ehr_request_t *req);
+ngx_int_t ehr_record_delete(ehr_request_t *req);
+ngx_int_t ehr_record_restore(ehr_request_t *req);
+
+
+/* -- pieces for other capabilities ----------------------------------------- */
+
+/*
+ * Adds what creating a row takes: idempotency, references, the insert.  `id`
+ * is set to the new row's id.  Answers by itself when the body is not valid.
+ * NGX_OK (insert is the batch's last statement), NGX_DONE (answered; the
+ * batch was destroyed) or NGX_ERROR (likewise destroyed).
+ */
+ngx_int_t ehr_record_add_create(ehr_request_t *req, ehr_record_t *record,
+    json_t *body, ehr_batch_t *batch, ngx_str_t *id);
+
+/*
+ * Adds the statement that names every reference among the values that leads
+ * nowhere, if there is one to check.  `owner`: whose row a referenced
+ * patient's row must be, as ehr_sql_references() says.
+ */
+ngx_int_t ehr_record_add_references(ehr_request_t *req, ehr_record_t *record,
+    const ehr_values_t *values, const char *owner, ehr_batch_t *batch);
+
+/* Replies 201 with the one row of results[position]; a step. */
+void ehr_record_reply_created(ehr_request_t *req, ehr_record_t *record,
+    PGresult *result);
+
+/* failed handler of creating routes: answers a repeated request as the first
+ * time, everything else as ehr_step_failed() does. */
+void ehr_record_create_failed(ehr_request_t *req, ehr_batch_t *batch);
+
+/*
+ * Replies with one row; audited first when it is a patient's and the request
+ * is a read.  Without a row: 404.
+ */
+void ehr_record_reply_row(ehr_request_t *req, ehr_record_t *record,
+    PGresult *result, ngx_uint_t status, ehr_message_t message);
+
+/* Reads one row by id and answers with it (record_read.c). */
+ngx_int_t ehr_record_send_read(ehr_request_t *req, ehr_record_t *record,
+    ngx_str_t *id);
+
+/* The item's id: last path parameter, or the actor's on ROUTE_SELF. */
+ngx_str_t *ehr_record_id(ehr_request_t *req);
+
+/* Fields this request may see. */
+uint64_t ehr_record_readable(ehr_request_t *req, ehr_record_t *record);
+
+/*
+ * `fields=a,b` and nothing else in the query of a single item.  Sets *mask.
+ * NGX_OK, NGX_DONE (answered 400) or NGX_ERROR.
+ */
+ngx_int_t ehr_record_fields(ehr_request_t *req, ehr_record_t *record,
+    uint64_t *mask);
+ngx_int_t ehr_record_parse_fields(ehr_request_t *req, ehr_record_t *record,
+    ngx_array_t *arguments, uint64_t *mask);
+
+/* Writes one row as a JSON object.  `extra` names the column behind the last
+ * field (a ranking's value), or is NULL. */
+void ehr_record_write_row(ehr_request_t *req, ehr_record_t *record,
+    ehr_out_t *out, const PGresult *result, int row, uint64_t mask,
+    const char *extra);
+
+/* Parameters of CREATE ($1 …) or UPDATE ($4 …) from checked values, with
+ * sensitive ones encrypted for the row `id`.  Pushes to params. */
+ngx_int_t ehr_record_push_values(ehr_request_t *req, ehr_record_t *record,
+    const ehr_values_t *values, ngx_str_t *id, int only_mutable,
+    ngx_array_t *params);
+
+/* Pushes one sensitive value, and its blind index where it has one. */
+ngx_int_t ehr_record_push_sensitive(ehr_request_t *req, ehr_record_t *record,
+    size_t field, const ehr_value_t *value, ngx_str_t *id,
+    ngx_array_t *params);
+
+/* Blind index of a sensitive value as a binary parameter. */
+ngx_int_t ehr_record_index_param(ehr_request_t *req, ehr_record_t *record,
+    size_t field, const char *text, size_t len, ehr_param_t *param);
+
+/* Decrypts a sensitive value of a row ("\x…" as PostgreSQL prints bytea). */
+ngx_int_t ehr_record_decrypt(ehr_request_t *req, ehr_record_t *record,
+    size_t field, const ngx_str_t *id, ngx_str_t hex, ngx_str_t *text);
+
+/* A list's page mark (record_cursor.c): opaque, encrypted, so that it neither
+ * shows nor accepts anything a client made up. */
+typedef struct {
+    int                     ranking;
+    int                     sort;
+    int                     descending;
+    ngx_str_t               value;          /* NUL-terminated */
+    ngx_str_t               id;
+} ehr_cursor_t;
+
+ngx_int_t ehr_cursor_print(ehr_request_t *req, ehr_record_t *record,
+    const ehr_cursor_t *cursor, ngx_str_t *text);
+/* NGX_DECLINED: not a cursor of this list. */
+ngx_int_t ehr_cursor_parse(ehr_request_t *req, ehr_record_t *record,
+    ngx_str_t *text, ehr_cursor_t *cursor);
+
+#endif /* EHR_RECORD_H */

@@ -1,0 +1,245 @@
+/*
+ * A new item.
+ */
+
+#include "../http/database_error.h"
+#include "record.h"
+
+
+static ngx_int_t ehr_record_parent_field(ehr_request_t *req,
+    ehr_record_t *record, json_t *body);
+static ngx_int_t ehr_record_add_insert(ehr_request_t *req,
+    ehr_record_t *record, const ehr_values_t *values, ehr_batch_t *batch,
+    ngx_str_t *id);
+static void ehr_record_create_done(ehr_request_t *req, ehr_batch_t *batch);
+static void ehr_record_replay_done(ehr_request_t *req, ehr_batch_t *batch);
+static ngx_int_t ehr_record_replay(ehr_request_t *req);
+
+
+ngx_int_t
+ehr_record_create(ehr_request_t *req)
+{
+    ngx_int_t      rc;
+    ngx_str_t      id;
+    ehr_batch_t   *batch;
+    ehr_record_t  *record = ehr_request_record(req);
+
+    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
+    if (batch == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ehr_record_add_create(req, record, req->json, batch, &id);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    req->failed = ehr_record_create_failed;
+
+    return ehr_step_send(req, batch, ehr_record_create_done);
+}
+
+
+ngx_int_t
+ehr_record_add_create(ehr_request_t *req, ehr_record_t *record, json_t *body,
+    ehr_batch_t *batch, ngx_str_t *id)
+{
+    ngx_int_t            rc;
+    ehr_values_t         values;
+    ehr_field_errors_t   errors;
+
+    rc = ehr_record_parent_field(req, record, body);
+
+    if (rc == NGX_OK) {
+        rc = ehr_validate(record->fields, body, EHR_ON_CREATE,
+                          req->who.permissions, &req->arena, &values,
+                          &errors);
+
+        if (rc == -1) {
+            ehr_reply_fields(req, errors.forbidden
+                                  ? NGX_HTTP_FORBIDDEN : 422, &errors);
+            rc = NGX_DONE;
+
+        } else if (rc != 0) {
+            rc = NGX_ERROR;
+        }
+    }
+
+    if (rc == NGX_OK) {
+        rc = ehr_step_idempotency(req, batch);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ehr_record_add_references(req, record, &values,
+                                       record->patient > 0
+                                       ? values.values[record->patient].text
+                                       : NULL, batch);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ehr_record_add_insert(req, record, &values, batch, id);
+    }
+
+    if (rc != NGX_OK) {
+        ehr_batch_destroy(batch);
+    }
+
+    return rc;
+}
+
+
+/* The parent's id comes from the path; the body may repeat it. */
+
+static ngx_int_t
+ehr_record_parent_field(ehr_request_t *req, ehr_record_t *record,
+    json_t *body)
+{
+    json_t      *given, *id;
+    const char  *name = record->resource->parent_field;
+
+    if (record->parent < 0 || !json_is_object(body)) {
+        return NGX_OK;
+    }
+
+    id = json_stringn((char *) req->params[0].data, req->params[0].len);
+    if (id == NULL) {
+        return NGX_ERROR;
+    }
+
+    given = json_object_get(body, name);
+
+    if (given && !json_equal(given, id)) {
+        json_decref(id);
+        ehr_reply_field(req, 422, name, EHR_MESSAGE_FIELD_IMMUTABLE);
+        return NGX_DONE;
+    }
+
+    return json_object_set_new(body, name, id) == 0 ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ehr_record_add_insert(ehr_request_t *req, ehr_record_t *record,
+    const ehr_values_t *values, ehr_batch_t *batch, ngx_str_t *id)
+{
+    ehr_sql_t     kind;
+    ehr_uuid_t    uuid;
+    ngx_array_t   params;
+    ehr_param_t  *param;
+
+    id->len = EHR_UUID_TEXT;
+    id->data = ngx_pcalloc(req->pool, EHR_UUID_TEXT + 1);
+
+    if (id->data == NULL || ehr_uuid_new(&uuid) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ehr_uuid_print(id->data, &uuid);
+
+    if (ngx_array_init(&params, req->pool, EHR_MAX_FIELDS,
+                       sizeof(ehr_param_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    param = ngx_array_push(&params);
+    ngx_memzero(param, sizeof(ehr_param_t));
+    param->value = (char *) id->data;
+
+    if (ehr_record_push_values(req, record, values, id, 0, &params)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    kind = EHR_SQL_CREATE;
+
+    if (req->key.len) {
+        kind = EHR_SQL_KEEP;
+
+        param = ngx_array_push_n(&params, 5);
+
+        if (param == NULL || ehr_idempotency_params(req, param) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        ngx_memzero(&param[4], sizeof(ehr_param_t));
+        param[4].value = "201";
+    }
+
+    return ehr_batch_add(batch, record->statements[kind], params.nelts,
+                         params.elts);
+}
+
+
+static void
+ehr_record_create_done(ehr_request_t *req, ehr_batch_t *batch)
+{
+    ehr_record_reply_created(req, ehr_request_record(req),
+                             batch->results[batch->n - 1]);
+}
+
+
+void
+ehr_record_reply_created(ehr_request_t *req, ehr_record_t *record,
+    PGresult *result)
+{
+    ehr_record_reply_row(req, record, result, NGX_HTTP_CREATED,
+                         EHR_MESSAGE_CREATED);
+}
+
+
+void
+ehr_record_create_failed(ehr_request_t *req, ehr_batch_t *batch)
+{
+    if (!ehr_is_replay(batch)) {
+        ehr_step_failed(req, batch);
+        return;
+    }
+
+    req->failed = NULL;
+
+    if (ehr_record_replay(req) != NGX_OK) {
+        ehr_reply_message(req, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                        EHR_MESSAGE_INTERNAL_ERROR);
+    }
+}
+
+
+/* The row as it was when it was made, from the idempotency record. */
+
+static ngx_int_t
+ehr_record_replay(ehr_request_t *req)
+{
+    ehr_batch_t   *batch;
+    ehr_param_t    params[4];
+    ehr_record_t  *record = ehr_request_record(req);
+
+    if (ehr_idempotency_params(req, params) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
+    if (batch == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ehr_batch_add(batch, record->statements[EHR_SQL_REPLAY], 2, params)
+        != NGX_OK)
+    {
+        ehr_batch_destroy(batch);
+        return NGX_ERROR;
+    }
+
+    return ehr_step_send(req, batch, ehr_record_replay_done);
+}
+
+
+static void
+ehr_record_replay_done(ehr_request_t *req, ehr_batch_t *batch)
+{
+    req->replayed = 1;
+    ehr_record_reply_created(req, ehr_request_record(req),
+                             batch->results[1]);
+}

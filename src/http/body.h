@@ -1,0 +1,19 @@
+/*
+ * Parts of the request's way that only src/http shares.
+ */
+
+#ifndef EHR_BODY_H
+#define EHR_BODY_H
+
+#include "http.h"
+
+/* nginx has read the body: parse it and go on (body.c). */
+void ehr_body_ready(ngx_http_request_t *r);
+
+/* Calls the route's handler (request.c). */
+void ehr_request_run(ehr_request_t *req);
+
+/* The request that waits for its read's audit row is gone (read_audit.c). */
+void ehr_audit_forget(ehr_request_t *req);
+
+#endif /* EHR_BODY_H */

@@ -1,0 +1,508 @@
+/*
+ * Values of the ehr_… directives: see directives.h.
+ */
+
+#include "directives.h"
+
+
+/* NGX_OK: it was "name=value" and *value is set; NGX_DECLINED: another. */
+static ngx_int_t ehr_option(ngx_str_t *text, const char *name,
+    ngx_str_t *value);
+/* The same for positive numbers and for times; logs NGX_ERROR. */
+static ngx_int_t ehr_option_number(ngx_conf_t *cf, ngx_str_t *text,
+    const char *name, ngx_uint_t *number);
+static ngx_int_t ehr_option_time(ngx_conf_t *cf, ngx_str_t *text,
+    const char *name, ngx_msec_t *time);
+static char *ehr_unknown_option(ngx_conf_t *cf, ngx_str_t *text);
+static ngx_int_t ehr_lane_option(ngx_conf_t *cf, ngx_str_t *text,
+    ehr_lane_conf_t *lane);
+static char *ehr_rate_value(ngx_conf_t *cf, ngx_str_t *text,
+    ehr_rate_t *rate);
+
+
+static ngx_int_t
+ehr_option(ngx_str_t *text, const char *name, ngx_str_t *value)
+{
+    size_t  len = ngx_strlen(name);
+
+    if (text->len <= len + 1 || text->data[len] != '='
+        || ngx_strncmp(text->data, name, len) != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    value->data = text->data + len + 1;
+    value->len = text->len - len - 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ehr_option_number(ngx_conf_t *cf, ngx_str_t *text, const char *name,
+    ngx_uint_t *number)
+{
+    ngx_int_t  n;
+    ngx_str_t  value;
+
+    if (ehr_option(text, name, &value) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    n = ngx_atoi(value.data, value.len);
+
+    if (n == NGX_ERROR || n == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" needs a positive number", text);
+        return NGX_ERROR;
+    }
+
+    *number = n;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ehr_option_time(ngx_conf_t *cf, ngx_str_t *text, const char *name,
+    ngx_msec_t *time)
+{
+    ngx_int_t  n;
+    ngx_str_t  value;
+
+    if (ehr_option(text, name, &value) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    n = ngx_parse_time(&value, 0);
+
+    if (n == NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" is not a time",
+                           text);
+        return NGX_ERROR;
+    }
+
+    *time = n;
+
+    return NGX_OK;
+}
+
+
+static char *
+ehr_unknown_option(ngx_conf_t *cf, ngx_str_t *text)
+{
+    return EHR_INVALID("unknown parameter \"%V\"", text);
+}
+
+
+char *
+ehr_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ssize_t           size;
+    ngx_str_t        *value = cf->args->elts;
+    ehr_main_conf_t  *conf = data;
+
+    if (conf->zone) {
+        return "is duplicate";
+    }
+
+    size = ngx_parse_size(&value[2]);
+
+    if (size == NGX_ERROR || size < (ssize_t) (256 * ngx_pagesize)) {
+        return EHR_INVALID("zone size \"%V\" is invalid or below 1m",
+                           &value[2]);
+    }
+
+    conf->zone = ngx_shared_memory_add(cf, &value[1], size,
+                                       &ngx_http_ehr_module);
+    if (conf->zone == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    conf->zone->init = ehr_shared_init_zone;
+    conf->zone->data = conf;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ehr_lane_option(ngx_conf_t *cf, ngx_str_t *text, ehr_lane_conf_t *lane)
+{
+    ngx_int_t  rc;
+
+    rc = ehr_option_number(cf, text, "connections", &lane->connections);
+
+    if (rc == NGX_DECLINED) {
+        rc = ehr_option_number(cf, text, "pipeline", &lane->pipeline);
+    }
+
+    if (rc == NGX_DECLINED) {
+        rc = ehr_option_number(cf, text, "queue", &lane->queue);
+    }
+
+    if (rc == NGX_DECLINED) {
+        rc = ehr_option_time(cf, text, "statement_timeout",
+                             &lane->statement_timeout);
+    }
+
+    if (rc == NGX_DECLINED) {
+        rc = ehr_option_time(cf, text, "lock_timeout", &lane->lock_timeout);
+    }
+
+    if (rc == NGX_DECLINED) {
+        (void) ehr_unknown_option(cf, text);
+        return NGX_ERROR;
+    }
+
+    return rc;
+}
+
+
+char *
+ehr_conf_database(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ngx_str_t        *value = cf->args->elts;
+    ngx_uint_t        i;
+    ehr_lane_conf_t  *lane;
+    ehr_main_conf_t  *conf = data;
+
+    if (ngx_strcmp(value[1].data, "main") == 0) {
+        lane = &conf->store.lanes[EHR_LANE_MAIN];
+        lane->statement_timeout = 5000;
+
+    } else if (ngx_strcmp(value[1].data, "reports") == 0) {
+        lane = &conf->store.lanes[EHR_LANE_REPORTS];
+        lane->statement_timeout = 30000;
+
+    } else {
+        return EHR_INVALID("\"%V\" is not a lane: main or reports",
+                           &value[1]);
+    }
+
+    if (lane->conninfo.len) {
+        return "is duplicate";
+    }
+
+    lane->conninfo = value[2];
+    lane->connections = 8;
+    lane->pipeline = 16;
+    lane->queue = 1024;
+    lane->lock_timeout = 2000;
+
+    for (i = 3; i < cf->args->nelts; i++) {
+        if (ehr_lane_option(cf, &value[i], lane) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ehr_conf_reconnect(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ngx_int_t         least, most;
+    ngx_str_t        *value = cf->args->elts;
+    ehr_main_conf_t  *conf = data;
+
+    least = ngx_parse_time(&value[1], 0);
+    most = ngx_parse_time(&value[2], 0);
+
+    if (least == NGX_ERROR || most == NGX_ERROR || least == 0
+        || least > most)
+    {
+        return EHR_INVALID("\"%V %V\" is not a range of times", &value[1],
+                           &value[2]);
+    }
+
+    conf->store.reconnect_min = least;
+    conf->store.reconnect_max = most;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ehr_conf_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ngx_str_t        *value = cf->args->elts;
+    ngx_uint_t        i;
+    ehr_key_t        *key, *other;
+    ehr_main_conf_t  *conf = data;
+
+    other = conf->tokens.keys.elts;
+
+    if (conf->tokens.keys.nelts == conf->tokens.keys.nalloc) {
+        return EHR_INVALID("at most %ui keys can be active: the one that "
+                           "signs and the one before",
+                           conf->tokens.keys.nalloc);
+    }
+
+    key = ngx_array_push(&conf->tokens.keys);
+    ngx_memzero(key, sizeof(ehr_key_t));
+    ngx_str_set(&key->algorithm, "HS256");
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ehr_option(&value[i], "id", &key->id) == NGX_OK
+            || ehr_option(&value[i], "algorithm", &key->algorithm) == NGX_OK)
+        {
+            continue;
+        }
+
+        if (ngx_strcmp(value[i].data, "sign") == 0) {
+            key->sign = 1;
+            continue;
+        }
+
+        return ehr_unknown_option(cf, &value[i]);
+    }
+
+    if (key->id.len == 0) {
+        return EHR_INVALID("\"ehr_jwt_key\" needs id=, the token's kid");
+    }
+
+    if (conf->tokens.keys.nelts == 2
+        && key->id.len == other->id.len
+        && ngx_memcmp(key->id.data, other->id.data, key->id.len) == 0)
+    {
+        return EHR_INVALID("two keys have the id \"%V\"", &key->id);
+    }
+
+    if (ngx_strcmp(key->algorithm.data, "HS256") != 0
+        && ngx_strcmp(key->algorithm.data, "RS256") != 0
+        && ngx_strcmp(key->algorithm.data, "ES256") != 0)
+    {
+        return EHR_INVALID("\"%V\" is not HS256, RS256 or ES256",
+                           &key->algorithm);
+    }
+
+    if (key->sign) {
+        if (conf->tokens.signer) {
+            return EHR_INVALID("only one \"ehr_jwt_key\" can sign");
+        }
+
+        conf->tokens.signer = key;
+    }
+
+    return ehr_key_read_jwt(cf, &value[1], key) == NGX_OK ? NGX_CONF_OK
+                                                          : NGX_CONF_ERROR;
+}
+
+
+char *
+ehr_conf_field_key(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ngx_str_t        *value = cf->args->elts;
+    ngx_uint_t        i;
+    ehr_key_t        *key, *keys;
+    ehr_main_conf_t  *conf = data;
+
+    key = ngx_array_push(&conf->keys.keys);
+    if (key == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(key, sizeof(ehr_key_t));
+
+    if (ehr_option_number(cf, &value[2], "version", &key->version) != NGX_OK
+        || key->version > 255)
+    {
+        return EHR_INVALID("\"ehr_field_key\" needs version= from 1 to 255");
+    }
+
+    keys = conf->keys.keys.elts;
+
+    for (i = 0; i + 1 < conf->keys.keys.nelts; i++) {
+        if (keys[i].version == key->version) {
+            return EHR_INVALID("two field keys have version %ui",
+                               key->version);
+        }
+    }
+
+    if (ehr_key_read(cf, &value[1], key) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    /* the array may have moved */
+
+    conf->keys.current = keys;
+
+    for (i = 1; i < conf->keys.keys.nelts; i++) {
+        if (keys[i].version > conf->keys.current->version) {
+            conf->keys.current = &keys[i];
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ehr_conf_key(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ngx_str_t  *value = cf->args->elts;
+    ehr_key_t  *key = (ehr_key_t *) ((char *) data + cmd->offset);
+
+    if (key->secret.len) {
+        return "is duplicate";
+    }
+
+    return ehr_key_read(cf, &value[1], key) == NGX_OK ? NGX_CONF_OK
+                                                      : NGX_CONF_ERROR;
+}
+
+
+char *
+ehr_conf_passwords(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ngx_int_t         rc;
+    ngx_str_t        *value = cf->args->elts;
+    ngx_uint_t        i;
+    ehr_main_conf_t  *conf = data;
+
+    if (conf->password_pool.len) {
+        return "is duplicate";
+    }
+
+    conf->password_pool = value[1];
+    conf->passwords.cost = 10;
+    conf->passwords.queue = 64;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        rc = ehr_option_number(cf, &value[i], "cost", &conf->passwords.cost);
+
+        if (rc == NGX_DECLINED) {
+            rc = ehr_option_number(cf, &value[i], "queue",
+                                   &conf->passwords.queue);
+        }
+
+        if (rc == NGX_DECLINED) {
+            return ehr_unknown_option(cf, &value[i]);
+        }
+
+        if (rc == NGX_ERROR) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (conf->passwords.cost < 4 || conf->passwords.cost > 16) {
+        return EHR_INVALID("bcrypt's cost is from 4 to 16");
+    }
+
+    conf->passwords.pool = ngx_thread_pool_add(cf, &conf->password_pool);
+
+    return conf->passwords.pool ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+/* "rate=600r/m" or "rate=10r/s" */
+
+static char *
+ehr_rate_value(ngx_conf_t *cf, ngx_str_t *text, ehr_rate_t *rate)
+{
+    ngx_int_t   n, scale;
+    ngx_str_t   value;
+
+    if (ehr_option(text, "rate", &value) != NGX_OK || value.len < 4) {
+        return ehr_unknown_option(cf, text);
+    }
+
+    scale = 0;
+
+    if (ngx_strncmp(value.data + value.len - 3, "r/m", 3) == 0) {
+        scale = 1;
+
+    } else if (ngx_strncmp(value.data + value.len - 3, "r/s", 3) == 0) {
+        scale = 60;
+    }
+
+    n = ngx_atoi(value.data, value.len - 3);
+
+    if (scale == 0 || n == NGX_ERROR || n == 0 || n > 10000000) {
+        return EHR_INVALID("\"%V\" is not a rate such as 600r/m", text);
+    }
+
+    rate->rate = n * scale;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ehr_conf_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ngx_str_t        *value = cf->args->elts;
+    ngx_uint_t        i;
+    ehr_rate_t       *rate;
+    ehr_main_conf_t  *conf = data;
+
+    static const char  *names[EHR_LIMITS] = {
+        [EHR_LIMIT_ADDRESS] = "address",
+        [EHR_LIMIT_ACCOUNT] = "account",
+        [EHR_LIMIT_LOGIN_ADDRESS] = "login_address",
+        [EHR_LIMIT_LOGIN_ACCOUNT] = "login_account"
+    };
+
+    for (i = 0; i < EHR_LIMITS; i++) {
+        if (ngx_strcmp(value[1].data, names[i]) == 0) {
+            break;
+        }
+    }
+
+    if (i == EHR_LIMITS) {
+        return EHR_INVALID("\"%V\" is not limited: address, account, "
+                           "login_address or login_account", &value[1]);
+    }
+
+    rate = &conf->rates[i];
+
+    if (rate->rate != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    if (ngx_strcmp(value[2].data, "off") == 0) {
+        rate->rate = 0;
+        return NGX_CONF_OK;
+    }
+
+    if (ehr_rate_value(cf, &value[2], rate) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    rate->burst = ngx_max(rate->rate / 6, 1);
+
+    if (cf->args->nelts == 4
+        && ehr_option_number(cf, &value[3], "burst", &rate->burst) != NGX_OK)
+    {
+        return ehr_unknown_option(cf, &value[3]);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ehr_conf_setup_token(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ehr_key_t         key;
+    ngx_str_t        *value = cf->args->elts;
+    ehr_main_conf_t  *conf = data;
+
+    if (conf->setup_token.len) {
+        return "is duplicate";
+    }
+
+    ngx_memzero(&key, sizeof(ehr_key_t));
+
+    if (ehr_key_read(cf, &value[1], &key) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    conf->setup_token = key.secret;
+
+    return NGX_CONF_OK;
+}

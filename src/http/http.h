@@ -1,0 +1,320 @@
+/*
+ * request → route → access → parameters and body → step(s) → reply.
+ *
+ * This is what a capability (src/care) sees of HTTP.  A handler is called
+ * with everything checked that can be checked without the database; it
+ * prepares a batch and names the step that gets the results; the step writes
+ * the reply.  Neither ever waits.
+ */
+
+#ifndef EHR_HTTP_H
+#define EHR_HTTP_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include <jansson.h>
+
+#include "../access/access.h"
+#include "../model/message.h"
+#include "../model/model.h"
+#include "../store/store.h"
+
+
+typedef struct ehr_request_s    ehr_request_t;
+typedef struct ehr_route_s      ehr_route_t;
+
+
+/* -- configuration --------------------------------------------------------- */
+
+/* http level: one per nginx instance. */
+typedef struct {
+    ngx_flag_t              used;           /* some location says `ehr …` */
+    ngx_shm_zone_t         *zone;
+    ehr_store_conf_t        store;
+    ehr_token_conf_t        tokens;
+    time_t                  refresh_lifetime;
+    ehr_field_keys_t        keys;
+    ngx_str_t               audit_head;     /* file; empty: none kept */
+    ehr_password_conf_t     passwords;
+    ngx_str_t               password_pool;
+    ehr_rate_t              rates[EHR_LIMITS];
+    ngx_str_t               setup_token;    /* empty: /setup does not exist */
+    ngx_str_t               drain_file;     /* /ready fails while it exists */
+    ngx_uint_t              max_depth;      /* of JSON bodies */
+} ehr_main_conf_t;
+
+typedef enum {
+    EHR_SERVES_NOTHING,
+    EHR_SERVES_API,
+    EHR_SERVES_HEALTH,
+    EHR_SERVES_READY,
+    EHR_SERVES_METRICS,
+    EHR_SERVES_JWKS,
+    EHR_SERVES_ERROR        /* error_page target: the envelope for errors
+                               that nginx itself answers */
+} ehr_serves_t;
+
+typedef struct {
+    ngx_uint_t              serves;         /* ehr_serves_t */
+    ngx_str_t               mount;          /* location's prefix, no slash at
+                                               the end */
+} ehr_loc_conf_t;
+
+/* What a worker works with; filled in init_process. */
+typedef struct {
+    ehr_main_conf_t        *conf;
+    ehr_store_t            *store;
+    ehr_token_cache_t      *tokens;
+    ehr_shared_t           *shared;
+} ehr_worker_t;
+
+extern ehr_worker_t  ehr_worker;
+extern ngx_module_t  ngx_http_ehr_module;
+
+
+/* -- routes (route.c; the table is src/care/routes.c) ---------------------- */
+
+/* Does what the route is for.  NGX_OK: a reply was or will be given;
+ * NGX_ERROR: no memory, answered 500 by the caller. */
+typedef ngx_int_t (*ehr_handler_pt)(ehr_request_t *req);
+
+/* ehr_route_t.flags */
+#define EHR_ROUTE_PUBLIC      0x01  /* no token needed, permission is 0 */
+#define EHR_ROUTE_STAFF       0x02  /* a staff token is accepted */
+#define EHR_ROUTE_PORTAL      0x04  /* a portal token is accepted */
+#define EHR_ROUTE_ANYONE      (EHR_ROUTE_STAFF | EHR_ROUTE_PORTAL)
+#define EHR_ROUTE_SELF        0x10  /* the item's id is the actor's */
+#define EHR_ROUTE_CREATES     0x20  /* takes an Idempotency-Key */
+#define EHR_ROUTE_NO_BODY     0x40  /* POST without a body */
+#define EHR_ROUTE_ROOT        0x80  /* mounted by its own location */
+#define EHR_ROUTE_LIST       0x100  /* answers a list of the resource */
+#define EHR_ROUTE_PLAIN      0x200  /* answers without the envelope */
+
+struct ehr_route_s {
+    ngx_uint_t              method;         /* NGX_HTTP_GET … */
+    const char             *path;           /* "/patients/{patientId}" */
+    ehr_handler_pt          handler;
+    const ehr_resource_t   *resource;       /* NULL: not about a resource */
+    ehr_permission_t        permission;     /* 0 only with ROUTE_PUBLIC */
+    unsigned                flags;
+    const ehr_resource_t   *input;          /* body of an action (a field list
+                                               without a table), or NULL */
+    const ehr_resource_t   *output;         /* the same for its answer */
+    const char             *about;
+};
+
+/* All routes; ends with path == NULL. */
+extern const ehr_route_t  ehr_routes[];
+
+#define EHR_PATH_PARAMETERS  3
+
+typedef struct {
+    const ehr_route_t      *route;          /* NULL: no such path */
+    ngx_uint_t              index;
+    ngx_uint_t              methods;        /* all methods of this path */
+    ngx_str_t               values[EHR_PATH_PARAMETERS];
+    ngx_uint_t              n;
+} ehr_match_t;
+
+/*
+ * Builds the router before fork and refuses a table that is not sound: a
+ * route without permission or audience, a duplicate, an unknown parameter.
+ * NULL, or what is wrong.
+ */
+const char *ehr_router_init(ngx_pool_t *pool);
+
+/* Finds the route of a path below the mount ("/patients/…", unescaped).
+ * match->route is NULL with methods != 0 when only the method is wrong. */
+void ehr_router_match(ngx_uint_t method, ngx_str_t *path, ehr_match_t *match);
+
+ngx_uint_t ehr_router_count(void);
+
+
+/* -- a request (request.c) ------------------------------------------------- */
+
+typedef void (*ehr_step_pt)(ehr_request_t *req, ehr_batch_t *batch);
+
+struct ehr_request_s {
+    ngx_http_request_t     *http;
+    ngx_pool_t             *pool;           /* http->pool */
+    ehr_arena_t             arena;          /* the same for the model */
+    ehr_main_conf_t        *conf;
+    const ehr_route_t      *route;          /* NULL: none matched */
+    ngx_uint_t              route_index;
+    ngx_str_t               id;             /* request id */
+    ehr_language_t          language;
+    uint64_t                started;        /* µs, monotonic */
+
+    /* path parameters: lower-case UUID texts, NUL-terminated */
+    ngx_str_t               params[EHR_PATH_PARAMETERS];
+    ngx_uint_t              nparams;
+
+    unsigned                signed_in:1;
+    unsigned                replied:1;
+    unsigned                replayed:1;     /* Idempotency-Replayed */
+    ehr_principal_t         who;            /* if signed_in */
+
+    ngx_str_t               body;           /* raw; empty if there is none */
+    json_t                 *json;           /* parsed body, or NULL */
+    ngx_str_t               key;            /* Idempotency-Key, or empty */
+
+    /* what is under way; at most one of them */
+    ehr_batch_t            *batch;
+    ehr_step_pt             step;
+    ehr_step_pt             failed;         /* instead of ehr_step_failed() */
+    ehr_password_job_t     *job;
+    void                   *waiting;        /* entry of the read audit */
+
+    void                   *state;          /* the capability's own */
+};
+
+/* The content handler of `ehr api`. */
+ngx_int_t ehr_http_api_handler(ngx_http_request_t *r);
+/* The request of r, or NULL: for variables and the log phase. */
+ehr_request_t *ehr_http_request_of(ngx_http_request_t *r);
+
+/* permission of the signed-in user; false for anonymous */
+#define ehr_may(req, permission)                                             \
+    ((req)->signed_in                                                        \
+     && ((req)->who.permissions & ehr_permission_bit(permission)))
+
+/* A client's text as printable ASCII, cut to 200 bytes and NUL-terminated:
+ * fit for a parameter.  NULL without memory. */
+const char *ehr_request_text(ehr_request_t *req, const ngx_str_t *text);
+
+/* Validates the body against an action's field list (route->input) and
+ * answers 422 or 403 by itself.  NGX_OK, NGX_DONE (answered) or NGX_ERROR. */
+ngx_int_t ehr_request_input(ehr_request_t *req, const ehr_resource_t *input,
+    ehr_values_t *values);
+/* Value of a field of that input by name; text NULL if absent or null. */
+ehr_value_t ehr_input_value(const ehr_resource_t *input,
+    const ehr_values_t *values, const char *name);
+/* A field list without common fields, as input and output descriptors are. */
+void ehr_fields_plain(const ehr_resource_t *resource, ehr_fields_t *fields);
+
+
+/* -- query parameters (query.c) -------------------------------------------- */
+
+typedef struct {
+    ngx_str_t               name;
+    ngx_str_t               value;          /* unescaped, NUL-terminated,
+                                               valid UTF-8 without NUL */
+    unsigned                used:1;
+} ehr_argument_t;
+
+/* Parses the query string (application/x-www-form-urlencoded).  NGX_OK,
+ * NGX_ERROR without memory, NGX_DECLINED malformed (bad escape, NUL, not
+ * UTF-8, more than 64 arguments). */
+ngx_int_t ehr_query_parse(ehr_request_t *req, ngx_array_t **arguments);
+/* Finds and marks as used; NULL if there is none.  A second one of the same
+ * name is found by the caller as unused. */
+ehr_argument_t *ehr_query_take(ngx_array_t *arguments, const char *name,
+    size_t len);
+
+
+/* -- JSON text (json_out.c) ------------------------------------------------ */
+
+typedef struct {
+    ngx_pool_t             *pool;
+    ngx_chain_t            *first;
+    ngx_chain_t            *last;
+    size_t                  size;           /* bytes written */
+    unsigned                failed:1;       /* out of memory: checked once at
+                                               the end */
+} ehr_out_t;
+
+void ehr_out_init(ehr_out_t *out, ngx_pool_t *pool);
+void ehr_out_raw(ehr_out_t *out, const void *data, size_t len);
+#define ehr_out_literal(out, text)  ehr_out_raw(out, text, sizeof(text) - 1)
+/* With quotes, escaped as RFC 8259 wants. */
+void ehr_out_string(ehr_out_t *out, const u_char *text, size_t len);
+void ehr_out_integer(ehr_out_t *out, int64_t value);
+void ehr_out_json(ehr_out_t *out, const json_t *json);
+/* PostgreSQL's "2026-11-21 04:38:11.5+00" → "2026-11-21T04:38:11.5Z". */
+void ehr_out_timestamp(ehr_out_t *out, const u_char *text, size_t len);
+
+
+/* -- replies (reply.c): the one place that writes envelopes ---------------- */
+
+typedef struct {
+    ngx_uint_t              status;
+    ehr_message_t           message;
+    const char             *argument;       /* for %s in the message */
+    ehr_out_t              *data;           /* JSON text, or NULL: null */
+    ehr_out_t              *meta;           /* JSON object, or NULL */
+    ngx_int_t               version;        /* > 0: ETag */
+    ngx_str_t               location;       /* Location header, or empty */
+    time_t                  retry_after;    /* > 0: Retry-After, seconds */
+    const ehr_field_error_t *errors;
+    size_t                  nerrors;
+} ehr_reply_t;
+
+/* Sends the reply and ends the request.  Called exactly once. */
+void ehr_reply(ehr_request_t *req, const ehr_reply_t *reply);
+
+/* Shorthands: a message without data, good or bad. */
+void ehr_reply_message(ehr_request_t *req, ngx_uint_t status,
+    ehr_message_t message);
+void ehr_reply_fields(ehr_request_t *req, ngx_uint_t status,
+    const ehr_field_errors_t *errors);
+void ehr_reply_field(ehr_request_t *req, ngx_uint_t status,
+    const char *field, ehr_message_t message);
+/* 503 (database away, queue full) or 429 with Retry-After. */
+void ehr_reply_later(ehr_request_t *req, ngx_uint_t status,
+    ehr_message_t message, time_t seconds);
+/* Any body that is not an envelope: JWKS, metrics, OpenAPI, CSV. */
+void ehr_reply_plain(ehr_request_t *req, ngx_uint_t status,
+    const char *type, ehr_out_t *body);
+/* Adds a response header. NGX_ERROR without memory. */
+ngx_int_t ehr_reply_header(ehr_request_t *req, const char *name,
+    ngx_str_t *value);
+
+
+/* -- steps (step.c): batches on behalf of a request ------------------------ */
+
+/* A batch whose first statement (position 0) sets the actor.  NULL: no
+ * memory.  `system`: login and the like, on nobody's behalf. */
+typedef enum { EHR_AS_ACTOR, EHR_AS_SYSTEM } ehr_as_t;
+
+ehr_batch_t *ehr_step_begin(ehr_request_t *req, ehr_lane_t lane, ehr_as_t as);
+
+/* Adds the idempotency check if the request has a key; after it the batch
+ * either is the first of its kind or fails with EH200/EH409/EH422. */
+ngx_int_t ehr_step_idempotency(ehr_request_t *req, ehr_batch_t *batch);
+
+/*
+ * Submits; step(req, batch) is called when everything is committed.  On
+ * failure req->failed, or else ehr_step_failed(), answers.  Returns NGX_OK
+ * always after a reply was or will be given.
+ */
+ngx_int_t ehr_step_send(ehr_request_t *req, ehr_batch_t *batch,
+    ehr_step_pt step);
+
+/* Maps what the database said to status, message and field, and answers. */
+void ehr_step_failed(ehr_request_t *req, ehr_batch_t *batch);
+
+/* Audits a read before it is answered: `then` runs when the audit row is
+ * durable.  Rows of a worker are written together (see read_audit.c). */
+typedef void (*ehr_audited_pt)(ehr_request_t *req);
+
+ngx_int_t ehr_audit_read(ehr_request_t *req, const char *entity,
+    ngx_str_t *entity_id, ngx_str_t *patient_id, ehr_audited_pt then);
+
+/* ehr.request of the batch: id, address, agent, method, route, time, mac. */
+ngx_int_t ehr_request_context(ehr_request_t *req, ngx_str_t *json);
+
+/* "own", "team", "all" by permissions; "" for anonymous. */
+const char *ehr_request_scope(ehr_request_t *req);
+
+
+/* -- conditional and repeated requests ------------------------------------- */
+
+/* If-Match → version to expect; 0: none given; -1: cannot match anything. */
+ngx_int_t ehr_if_match(ehr_request_t *req);
+
+/* Header by name (lower case); NULL if absent. */
+ngx_table_elt_t *ehr_header(ngx_http_request_t *r, const char *name,
+    size_t len);
+
+#endif /* EHR_HTTP_H */

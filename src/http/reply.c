@@ -1,0 +1,430 @@
+/*
+ * The envelope.  Every answer of the API is written here and nowhere else.
+ */
+
+#include "http.h"
+
+
+static ngx_table_elt_t *ehr_header_push(ehr_request_t *req, const char *name,
+    ngx_str_t *value);
+static ngx_int_t ehr_reply_headers(ehr_request_t *req,
+    const ehr_reply_t *reply);
+static void ehr_reply_envelope(ehr_request_t *req, const ehr_reply_t *reply,
+    ehr_out_t *out);
+static void ehr_out_message(ehr_out_t *out, ehr_message_t message,
+    const char *argument, ehr_language_t language);
+static void ehr_out_join(ehr_out_t *out, ehr_out_t *part);
+static void ehr_out_errors(ehr_out_t *out, const ehr_reply_t *reply,
+    ehr_language_t language);
+static void ehr_out_now(ehr_out_t *out);
+static void ehr_out_path(ehr_out_t *out, const ngx_str_t *uri);
+static void ehr_reply_send(ehr_request_t *req, ngx_uint_t status,
+    ehr_out_t *body);
+
+
+static ngx_table_elt_t *
+ehr_header_push(ehr_request_t *req, const char *name, ngx_str_t *value)
+{
+    ngx_table_elt_t  *header;
+
+    header = ngx_list_push(&req->http->headers_out.headers);
+    if (header == NULL) {
+        return NULL;
+    }
+
+    header->hash = 1;
+    header->key.data = (u_char *) name;
+    header->key.len = ngx_strlen(name);
+    header->value = *value;
+    header->lowcase_key = header->key.data;
+
+    return header;
+}
+
+
+ngx_int_t
+ehr_reply_header(ehr_request_t *req, const char *name, ngx_str_t *value)
+{
+    return ehr_header_push(req, name, value) ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ehr_reply_headers(ehr_request_t *req, const ehr_reply_t *reply)
+{
+    u_char              *p;
+    ngx_str_t            value;
+    ngx_http_request_t  *r = req->http;
+
+    static ngx_str_t  bearer = ngx_string("Bearer");
+    static ngx_str_t  replayed = ngx_string("true");
+
+    if (reply->version > 0) {
+        p = ngx_pnalloc(req->pool, NGX_INT_T_LEN + 2);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        value.data = p;
+        value.len = ngx_sprintf(p, "\"%i\"", reply->version) - p;
+
+        r->headers_out.etag = ehr_header_push(req, "ETag", &value);
+        if (r->headers_out.etag == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (reply->location.len
+        && ehr_reply_header(req, "Location",
+                            (ngx_str_t *) &reply->location)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (reply->retry_after > 0) {
+        p = ngx_pnalloc(req->pool, NGX_TIME_T_LEN);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        value.data = p;
+        value.len = ngx_sprintf(p, "%T", reply->retry_after) - p;
+
+        if (ehr_reply_header(req, "Retry-After", &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (reply->status == NGX_HTTP_UNAUTHORIZED
+        && ehr_reply_header(req, "WWW-Authenticate", &bearer) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (req->replayed) {
+        return ehr_reply_header(req, "Idempotency-Replayed", &replayed);
+    }
+
+    return NGX_OK;
+}
+
+
+/* Text with its one %s replaced. */
+
+static void
+ehr_out_message(ehr_out_t *out, ehr_message_t message, const char *argument,
+    ehr_language_t language)
+{
+    size_t       size;
+    u_char      *text, *p;
+    const char  *format, *hole;
+
+    format = ehr_message_text(message, language);
+    hole = ngx_strstr(format, "%s");
+
+    if (hole == NULL) {
+        ehr_out_string(out, (u_char *) format, ngx_strlen(format));
+        return;
+    }
+
+    argument = argument ? argument : "";
+    size = ngx_strlen(format) + ngx_strlen(argument);
+
+    text = ngx_pnalloc(out->pool, size);
+    if (text == NULL) {
+        out->failed = 1;
+        return;
+    }
+
+    p = ngx_cpymem(text, format, hole - format);
+    p = ngx_cpymem(p, argument, ngx_strlen(argument));
+    p = ngx_cpymem(p, hole + 2, ngx_strlen(hole + 2));
+
+    ehr_out_string(out, text, p - text);
+}
+
+
+/* Appends the buffers of part, which is used up. */
+
+static void
+ehr_out_join(ehr_out_t *out, ehr_out_t *part)
+{
+    if (part->failed) {
+        out->failed = 1;
+        return;
+    }
+
+    if (part->first == NULL) {
+        return;
+    }
+
+    if (out->last) {
+        out->last->next = part->first;
+    } else {
+        out->first = part->first;
+    }
+
+    out->last = part->last;
+    out->size += part->size;
+}
+
+
+static void
+ehr_out_errors(ehr_out_t *out, const ehr_reply_t *reply,
+    ehr_language_t language)
+{
+    size_t                    i;
+    const ehr_field_error_t  *error;
+
+    ehr_out_literal(out, "{");
+
+    for (i = 0; i < reply->nerrors; i++) {
+        error = &reply->errors[i];
+
+        if (i) {
+            ehr_out_literal(out, ",");
+        }
+
+        ehr_out_string(out, (u_char *) error->field,
+                       ngx_strlen(error->field));
+        ehr_out_literal(out, ":");
+        ehr_out_message(out, error->message, error->argument, language);
+    }
+
+    ehr_out_literal(out, "}");
+}
+
+
+static void
+ehr_out_now(ehr_out_t *out)
+{
+    u_char      text[sizeof("2026-11-21T04:38:11.000Z")], *end;
+    ngx_tm_t    tm;
+    ngx_time_t *now = ngx_timeofday();
+
+    ngx_gmtime(now->sec, &tm);
+
+    end = ngx_sprintf(text, "%4d-%02d-%02dT%02d:%02d:%02d.%03MZ",
+                      tm.ngx_tm_year, tm.ngx_tm_mon, tm.ngx_tm_mday,
+                      tm.ngx_tm_hour, tm.ngx_tm_min, tm.ngx_tm_sec,
+                      now->msec);
+
+    ehr_out_raw(out, text, end - text);
+}
+
+
+/* The path as it was sent, without the query; any stray byte becomes '?'. */
+
+static void
+ehr_out_path(ehr_out_t *out, const ngx_str_t *uri)
+{
+    u_char  *path;
+    size_t   i;
+
+    path = ngx_pnalloc(out->pool, uri->len);
+    if (path == NULL) {
+        out->failed = 1;
+        return;
+    }
+
+    for (i = 0; i < uri->len && uri->data[i] != '?'; i++) {
+        path[i] = (uri->data[i] > 0x20 && uri->data[i] < 0x7f)
+                  ? uri->data[i] : '?';
+    }
+
+    ehr_out_string(out, path, i);
+}
+
+
+static void
+ehr_reply_envelope(ehr_request_t *req, const ehr_reply_t *reply,
+    ehr_out_t *out)
+{
+    ehr_out_init(out, req->pool);
+    ehr_out_literal(out, "{\"statusCode\":");
+    ehr_out_integer(out, reply->status);
+
+    if (reply->status < 400) {
+        ehr_out_literal(out, ",\"data\":");
+
+        if (reply->data) {
+            ehr_out_join(out, reply->data);
+        } else {
+            ehr_out_literal(out, "null");
+        }
+    }
+
+    ehr_out_literal(out, ",\"message\":");
+    ehr_out_message(out, reply->message, reply->argument, req->language);
+
+    if (reply->status >= 400) {
+        ehr_out_literal(out, ",\"errors\":");
+        ehr_out_errors(out, reply, req->language);
+    }
+
+    if (reply->meta) {
+        ehr_out_literal(out, ",\"meta\":");
+        ehr_out_join(out, reply->meta);
+    }
+
+    ehr_out_literal(out, ",\"timestamp\":\"");
+    ehr_out_now(out);
+    ehr_out_literal(out, "\",\"path\":");
+    ehr_out_path(out, &req->http->unparsed_uri);
+    ehr_out_literal(out, "}");
+}
+
+
+/* Ends the request with these headers and this body. */
+
+static void
+ehr_reply_send(ehr_request_t *req, ngx_uint_t status, ehr_out_t *body)
+{
+    ngx_int_t            rc;
+    ngx_http_request_t  *r = req->http;
+
+    static ngx_str_t  no_store = ngx_string("no-store");
+
+    req->replied = 1;
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        ngx_http_finalize_request(r, rc);
+        return;
+    }
+
+    if (body->failed) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    r->headers_out.status = status;
+    r->headers_out.content_length_n = body->size;
+
+    /* nginx would compare If-Match of a PATCH with the new version */
+    r->disable_not_modified = (r->method != NGX_HTTP_GET
+                               && r->method != NGX_HTTP_HEAD);
+
+    if (ehr_reply_header(req, "Cache-Control", &no_store) != NGX_OK
+        || ehr_reply_header(req, "X-Request-Id", &req->id) != NGX_OK)
+    {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    if (body->last == NULL) {
+        r->header_only = 1;
+    }
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        ngx_http_finalize_request(r, rc);
+        return;
+    }
+
+    body->last->buf->last_buf = (r == r->main);
+    body->last->buf->last_in_chain = 1;
+    body->last->next = NULL;
+
+    ngx_http_finalize_request(r, ngx_http_output_filter(r, body->first));
+}
+
+
+void
+ehr_reply(ehr_request_t *req, const ehr_reply_t *reply)
+{
+    ehr_out_t            out;
+    ngx_http_request_t  *r = req->http;
+
+    ehr_reply_envelope(req, reply, &out);
+
+    if (ehr_reply_headers(req, reply) != NGX_OK) {
+        out.failed = 1;
+    }
+
+    ngx_str_set(&r->headers_out.content_type, "application/json");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+
+    ehr_reply_send(req, reply->status, &out);
+}
+
+
+void
+ehr_reply_plain(ehr_request_t *req, ngx_uint_t status, const char *type,
+    ehr_out_t *body)
+{
+    ngx_http_request_t  *r = req->http;
+
+    r->headers_out.content_type.data = (u_char *) type;
+    r->headers_out.content_type.len = ngx_strlen(type);
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+
+    ehr_reply_send(req, status, body);
+}
+
+
+void
+ehr_reply_message(ehr_request_t *req, ngx_uint_t status, ehr_message_t message)
+{
+    ehr_reply_t  reply;
+
+    ngx_memzero(&reply, sizeof(ehr_reply_t));
+
+    reply.status = status;
+    reply.message = message;
+
+    ehr_reply(req, &reply);
+}
+
+
+void
+ehr_reply_fields(ehr_request_t *req, ngx_uint_t status,
+    const ehr_field_errors_t *errors)
+{
+    ehr_reply_t  reply;
+
+    ngx_memzero(&reply, sizeof(ehr_reply_t));
+
+    reply.status = status;
+    reply.message = (status == NGX_HTTP_FORBIDDEN)
+                    ? EHR_MESSAGE_FORBIDDEN
+                    : (status == NGX_HTTP_CONFLICT)
+                    ? EHR_MESSAGE_CONFLICT : EHR_MESSAGE_INVALID_FIELDS;
+    reply.errors = errors->items;
+    reply.nerrors = errors->n;
+
+    ehr_reply(req, &reply);
+}
+
+
+void
+ehr_reply_field(ehr_request_t *req, ngx_uint_t status, const char *field,
+    ehr_message_t message)
+{
+    ehr_field_errors_t  errors;
+
+    errors.n = 1;
+    errors.items[0].field = field;
+    errors.items[0].message = message;
+    errors.items[0].argument = NULL;
+
+    ehr_reply_fields(req, status, &errors);
+}
+
+
+void
+ehr_reply_later(ehr_request_t *req, ngx_uint_t status, ehr_message_t message,
+    time_t seconds)
+{
+    ehr_reply_t  reply;
+
+    ngx_memzero(&reply, sizeof(ehr_reply_t));
+
+    reply.status = status;
+    reply.message = message;
+    reply.retry_after = seconds;
+
+    ehr_reply(req, &reply);
+}

@@ -1,0 +1,308 @@
+/*
+ * Batches on behalf of a request: on whose authority they run, what happens
+ * when they are over, and what the client is told when they failed.
+ */
+
+#include "body.h"
+#include "database_error.h"
+
+
+static void ehr_step_done(ehr_batch_t *batch, void *data);
+static void ehr_step_away(ehr_request_t *req, ngx_int_t rc);
+static u_char *ehr_context_text(u_char *out, const u_char *text, size_t len,
+    size_t most);
+
+
+const char *
+ehr_request_scope(ehr_request_t *req)
+{
+    if (!req->signed_in) {
+        return "";
+    }
+
+    if (!ehr_may(req, EHR_MAY_SEE_ALL_PATIENTS)
+        || req->who.audience == EHR_AUDIENCE_PORTAL)
+    {
+        return "own";
+    }
+
+    return ehr_may(req, EHR_MAY_WRITE_ALL_PATIENTS) ? "all" : "team";
+}
+
+
+/* Escapes for JSON; whatever is not printable ASCII becomes '?'. */
+
+static u_char *
+ehr_context_text(u_char *out, const u_char *text, size_t len, size_t most)
+{
+    size_t  i;
+
+    for (i = 0; i < ngx_min(len, most); i++) {
+        *out++ = (text[i] < 0x20 || text[i] >= 0x7f || text[i] == '"'
+                  || text[i] == '\\')
+                 ? '?' : text[i];
+    }
+
+    return out;
+}
+
+
+/*
+ * What every audit row of this request says about it.  The mac covers the
+ * same values joined by newlines, see sql/README.md.
+ */
+
+ngx_int_t
+ehr_request_context(ehr_request_t *req, ngx_str_t *json)
+{
+    size_t            i;
+    u_char           *p, *end, *canonical;
+    ngx_tm_t          tm;
+    ngx_str_t         part[7], text, route;
+    ngx_time_t       *now;
+    ngx_table_elt_t  *agent;
+
+    enum { ID, ACTOR, AT, IP, AGENT, METHOD, ROUTE };
+
+    static const size_t  most[7] = { 64, 36, 32, 64, 200, 16, 96 };
+    static const char   *names[7] = { "id", NULL, "at", "ip", "agent",
+                                      "method", "route" };
+
+    ngx_memzero(part, sizeof(part));
+
+    part[ID] = req->id;
+    part[IP] = req->http->connection->addr_text;
+    part[METHOD] = req->http->method_name;
+
+    route.data = (u_char *) (req->route ? req->route->path : "-");
+    route.len = ngx_strlen(route.data);
+    part[ROUTE] = route;
+
+    if (req->signed_in) {
+        part[ACTOR].data = req->who.user_text;
+        part[ACTOR].len = EHR_UUID_TEXT;
+    }
+
+    agent = req->http->headers_in.user_agent;
+    if (agent) {
+        part[AGENT] = agent->value;
+    }
+
+    p = ngx_pnalloc(req->pool, 2 * 600 + 256);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    now = ngx_timeofday();
+    ngx_gmtime(now->sec, &tm);
+
+    part[AT].data = p;
+    p = ngx_sprintf(p, "%4d-%02d-%02dT%02d:%02d:%02d.%03MZ",
+                    tm.ngx_tm_year, tm.ngx_tm_mon, tm.ngx_tm_mday,
+                    tm.ngx_tm_hour, tm.ngx_tm_min, tm.ngx_tm_sec, now->msec);
+    part[AT].len = p - part[AT].data;
+
+    canonical = p;
+
+    for (i = 0; i < 7; i++) {
+        if (i) {
+            *p++ = '\n';
+        }
+
+        end = ehr_context_text(p, part[i].data, part[i].len, most[i]);
+        part[i].data = p;
+        part[i].len = end - p;
+        p = end;
+    }
+
+    text.data = canonical;
+    text.len = p - canonical;
+    json->data = p;
+
+    for (i = 0; i < 7; i++) {
+        if (names[i]) {
+            p = ngx_sprintf(p, "%c\"%s\":\"%V\"", i ? ',' : '{', names[i],
+                            &part[i]);
+        }
+    }
+
+    p = ngx_cpymem(p, ",\"mac\":\"", sizeof(",\"mac\":\"") - 1);
+    ehr_audit_mac(&req->conf->keys, &text, p);
+    p = ngx_cpymem(p + 64, "\"}", sizeof("\"}"));
+
+    json->len = p - 1 - json->data;
+
+    return NGX_OK;
+}
+
+
+ehr_batch_t *
+ehr_step_begin(ehr_request_t *req, ehr_lane_t lane, ehr_as_t as)
+{
+    ngx_str_t     context;
+    ehr_batch_t  *batch;
+    ehr_param_t   params[3];
+
+    ngx_memzero(params, sizeof(params));
+
+    params[0].value = req->signed_in ? (char *) req->who.user_text : "";
+    params[1].value = (as == EHR_AS_SYSTEM) ? "system"
+                                            : ehr_request_scope(req);
+    params[2].value = "";
+
+    batch = ehr_batch_create(ehr_worker.store, lane);
+    if (batch == NULL) {
+        return NULL;
+    }
+
+    batch->writes = (req->http->method
+                     & (NGX_HTTP_POST|NGX_HTTP_PUT|NGX_HTTP_PATCH
+                        |NGX_HTTP_DELETE)) ? 1 : 0;
+
+    if (batch->writes) {
+        if (ehr_request_context(req, &context) != NGX_OK) {
+            ehr_batch_destroy(batch);
+            return NULL;
+        }
+
+        params[2].value = (char *) context.data;
+    }
+
+    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_BEGIN], 3, params)
+        != NGX_OK)
+    {
+        ehr_batch_destroy(batch);
+        return NULL;
+    }
+
+    return batch;
+}
+
+
+ngx_int_t
+ehr_step_idempotency(ehr_request_t *req, ehr_batch_t *batch)
+{
+    ehr_param_t  params[4];
+
+    if (req->key.len == 0) {
+        return NGX_OK;
+    }
+
+    if (ehr_idempotency_params(req, params) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ehr_batch_add(batch, ehr_queries[EHR_QUERY_IDEMPOTENCY_BEGIN], 4,
+                         params);
+}
+
+
+/* The database does not take it now. */
+
+static void
+ehr_step_away(ehr_request_t *req, ngx_int_t rc)
+{
+    ehr_metrics_count(ehr_worker.shared,
+                      rc == NGX_BUSY ? EHR_COUNT_QUEUE_REJECTED
+                                     : EHR_COUNT_DATABASE_AWAY, 1);
+
+    ehr_reply_later(req, NGX_HTTP_SERVICE_UNAVAILABLE,
+                    EHR_MESSAGE_UNAVAILABLE, 1);
+}
+
+
+ngx_int_t
+ehr_step_send(ehr_request_t *req, ehr_batch_t *batch, ehr_step_pt step)
+{
+    ngx_int_t  rc;
+
+    req->step = step;
+    req->batch = batch;
+
+    rc = ehr_batch_submit(batch, ehr_step_done, req);
+
+    if (rc == NGX_OK) {
+        return NGX_OK;
+    }
+
+    req->batch = NULL;
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    ehr_step_away(req, rc);
+
+    return NGX_OK;
+}
+
+
+static void
+ehr_step_done(ehr_batch_t *batch, void *data)
+{
+    ehr_request_t     *req = data;
+    ngx_connection_t  *c = req->http->connection;
+
+    req->batch = NULL;
+
+    switch (batch->outcome) {
+
+    case EHR_OUTCOME_DONE:
+        req->step(req, batch);
+        break;
+
+    case EHR_OUTCOME_ERROR:
+        if (req->failed) {
+            req->failed(req, batch);
+        } else {
+            ehr_step_failed(req, batch);
+        }
+        break;
+
+    case EHR_OUTCOME_UNKNOWN:
+        ehr_metrics_count(ehr_worker.shared, EHR_COUNT_UNKNOWN_OUTCOME, 1);
+        ehr_reply_later(req, NGX_HTTP_SERVICE_UNAVAILABLE,
+                        batch->writes ? EHR_MESSAGE_OUTCOME_UNKNOWN
+                                      : EHR_MESSAGE_UNAVAILABLE, 1);
+        break;
+
+    default: /* EHR_OUTCOME_NOT_SENT */
+        ehr_step_away(req, NGX_DECLINED);
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+void
+ehr_step_failed(ehr_request_t *req, ehr_batch_t *batch)
+{
+    ehr_field_errors_t   errors;
+    ehr_refusal_t        refusal;
+
+    ehr_database_refusal(&batch->error,
+                         req->route ? req->route->resource : NULL, req->pool,
+                         &refusal, &errors);
+
+    if (refusal.status >= NGX_HTTP_INTERNAL_SERVER_ERROR) {
+        ngx_log_error((refusal.status == NGX_HTTP_INTERNAL_SERVER_ERROR
+                       ? NGX_LOG_ERR : NGX_LOG_WARN),
+                      req->http->connection->log, 0,
+                      "ehr: request %V: database error %s in statement %ui",
+                      &req->id, batch->error.sqlstate,
+                      batch->error.statement);
+    }
+
+    if (refusal.retry_after) {
+        ehr_reply_later(req, refusal.status, refusal.message,
+                        refusal.retry_after);
+        return;
+    }
+
+    if (errors.n) {
+        ehr_reply_fields(req, refusal.status, &errors);
+        return;
+    }
+
+    ehr_reply_message(req, refusal.status, refusal.message);
+}
