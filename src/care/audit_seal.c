@@ -185,7 +185,12 @@ ehr_seal_write(ehr_batch_t *batch, PGresult *rows)
     p = ngx_cpymem(p, digests.data + 2, digests.len - 2);
     canonical.len = p - canonical.data;
 
-    ehr_audit_mac(&ehr_worker.conf->keys, &canonical, ehr_seal.mac);
+    if (ehr_audit_mac(&ehr_worker.conf->keys, &canonical, ehr_seal.mac)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     ehr_seal.mac[64] = '\0';
 
     ngx_memzero(params, sizeof(params));

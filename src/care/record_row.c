@@ -212,8 +212,12 @@ ehr_record_index_param(ehr_request_t *req, ehr_record_t *record,
     purpose = record->purposes[field];
     purpose.len--;
 
-    ehr_blind_index(&req->conf->keys, &purpose, (u_char *) normal, len,
-                    index);
+    if (ehr_blind_index(&req->conf->keys, &purpose, (u_char *) normal, len,
+                        index)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     param->value = (char *) index;
     param->len = EHR_BLIND_INDEX;

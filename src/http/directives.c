@@ -120,7 +120,6 @@ ehr_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
     }
 
     conf->zone->init = ehr_shared_init_zone;
-    conf->zone->data = conf;
 
     return NGX_CONF_OK;
 }

@@ -29,8 +29,13 @@ ehr_idempotency_params(ehr_request_t *req, ehr_param_t params[4])
     }
 
     /* keyed, for a body may hold a password */
-    ehr_blind_index(&req->conf->keys, &purpose, req->body.data,
-                    req->body.len, hash);
+
+    if (ehr_blind_index(&req->conf->keys, &purpose, req->body.data,
+                        req->body.len, hash)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     *ngx_cpymem(key, req->key.data, req->key.len) = '\0';
 

@@ -302,6 +302,11 @@ ehr_reply_send(ehr_request_t *req, ngx_uint_t status, ehr_out_t *body)
     r->headers_out.status = status;
     r->headers_out.content_length_n = body->size;
 
+    if (status == 422) {
+        /* nginx does not know its name */
+        ngx_str_set(&r->headers_out.status_line, "422 Unprocessable Content");
+    }
+
     /* nginx would compare If-Match of a PATCH with the new version */
     r->disable_not_modified = (r->method != NGX_HTTP_GET
                                && r->method != NGX_HTTP_HEAD);

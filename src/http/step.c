@@ -127,7 +127,11 @@ ehr_request_context(ehr_request_t *req, ngx_str_t *json)
     }
 
     p = ngx_cpymem(p, ",\"mac\":\"", sizeof(",\"mac\":\"") - 1);
-    ehr_audit_mac(&req->conf->keys, &text, p);
+
+    if (ehr_audit_mac(&req->conf->keys, &text, p) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     p = ngx_cpymem(p + 64, "\"}", sizeof("\"}"));
 
     json->len = p - 1 - json->data;

@@ -245,9 +245,13 @@ ehr_supply_misfit(ehr_pool_t *pool, ehr_connection_t *connection)
     needed = pool->store->conf->schema;
     pool->tried = 0;
 
-    if (pool->up > 0
-        || (pool->state == EHR_STORE_OLD_SCHEMA
-            && pool->schema == connection->schema))
+    if (pool->up > 0) {
+        ehr_pool_wake(pool);        /* what waited for another connection */
+        return;
+    }
+
+    if (pool->state == EHR_STORE_OLD_SCHEMA
+        && pool->schema == connection->schema)
     {
         return;
     }
