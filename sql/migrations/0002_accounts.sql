@@ -487,17 +487,23 @@ END
 $$;
 
 -- Opens a session with its first refresh token.  No row: the account is not
--- active any more.
+-- active any more.  The roles are those that hold while the account's row is
+-- locked, and issued (µs since 1970) is read after it was: a revocation that
+-- comes later is later by its clock too.
 CREATE FUNCTION ehr.session_begin(session uuid, who uuid, for_audience text,
     token uuid, hash bytea, lifetime interval, access interval, from_ip text,
-    agent text) RETURNS TABLE (session_id uuid)
+    agent text) RETURNS TABLE (session_id uuid, roles json, issued bigint)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    has text[];
 BEGIN
     PERFORM ehr.check_system();
 
     UPDATE ehr.users SET last_login_at = now()
-     WHERE id = who AND status = 'ACTIVE' AND deleted_at IS NULL;
+     WHERE id = who AND status = 'ACTIVE' AND deleted_at IS NULL
+    RETURNING roles INTO has;
     IF NOT FOUND THEN
         RETURN;
     END IF;
@@ -509,7 +515,8 @@ BEGIN
     INSERT INTO ehr.refresh_tokens (id, session_id, token_hash, expires_at)
     VALUES (token, session, hash, now() + lifetime);
 
-    RETURN QUERY SELECT session;
+    RETURN QUERY SELECT session, to_json(has),
+        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
 END
 $$;
 
@@ -521,7 +528,7 @@ $$;
 CREATE FUNCTION ehr.session_refresh(old_hash bytea, new_id uuid,
     new_hash bytea, for_audience text, lifetime interval, access interval)
 RETURNS TABLE (status text, session_id uuid, user_id uuid, roles json,
-    email bytea, audience text)
+    email bytea, audience text, issued bigint)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -536,7 +543,7 @@ BEGIN
     SELECT * INTO s FROM ehr.sessions WHERE id = t.session_id;
     IF s.id IS NULL OR s.audience <> for_audience THEN
         RETURN QUERY SELECT 'unknown', NULL::uuid, NULL::uuid, NULL::json,
-                            NULL::bytea, NULL::text;
+                            NULL::bytea, NULL::text, NULL::bigint;
         RETURN;
     END IF;
 
@@ -572,7 +579,9 @@ BEGIN
     END IF;
 
     RETURN QUERY SELECT status, s.id, u.id, to_json(u.roles), u.email,
-                        s.audience;
+                        s.audience,
+                        (extract(epoch FROM clock_timestamp())
+                         * 1000000)::bigint;
 END
 $$;
 

@@ -14,9 +14,10 @@ SELECT u.id, s.password_hash, u.status, to_json(u.roles)::text AS roles,
 -- $1 session id; $2 user id; $3 audience, 'staff' or 'portal'; $4 refresh
 -- token's id; $5 its SHA-256, bytea; $6 its lifetime, as '2592000 seconds';
 -- $7 the access token's lifetime; $8 ip; $9 user agent
--- → session_id; no row: the account is not active any more
+-- → session_id, roles (JSON text), issued (µs since 1970); no row: the
+--   account is not active any more
 -- name: LOGIN_RECORD
-SELECT session_id
+SELECT session_id, roles::text AS roles, issued
   FROM ehr.session_begin($1::uuid, $2::uuid, $3::text, $4::uuid, $5::bytea,
            $6::interval, $7::interval, $8::text, $9::text);
 
@@ -30,10 +31,11 @@ SELECT ehr.audit_event($1::text, $2::text, $3::uuid, $4::uuid, $5::jsonb);
 -- $1 SHA-256 of the token, bytea; $2 the new one's id; $3 its SHA-256;
 -- $4 audience; $5 its lifetime; $6 the access token's lifetime
 -- → status: ok, unknown, expired, reused, inactive or revoked;
---   session_id, user_id, roles (JSON text), email (bytea), audience:
---   null if unknown.  Only ok made a token.
+--   session_id, user_id, roles (JSON text), email (bytea), audience, issued
+--   (µs since 1970): null if unknown.  Only ok made a token.
 -- name: SESSION_REFRESH
-SELECT status, session_id, user_id, roles::text AS roles, email, audience
+SELECT status, session_id, user_id, roles::text AS roles, email, audience,
+       issued
   FROM ehr.session_refresh($1::bytea, $2::uuid, $3::bytea, $4::text,
            $5::interval, $6::interval);
 

@@ -1,11 +1,11 @@
 -- What every node reads again and again; scope 'system'.
 
 -- All revocations in force.
--- → kind ('user' or 'session'), id, before and until (epoch seconds, before
---   rounded down, until up)
+-- → kind ('user' or 'session'), id, before (µs since 1970), until (seconds
+--   since 1970, rounded up)
 -- name: REVOCATIONS
 SELECT kind, subject_id AS id,
-       floor(extract(epoch FROM before))::bigint AS before,
+       (extract(epoch FROM before) * 1000000)::bigint AS before,
        ceil(extract(epoch FROM until))::bigint AS until
   FROM ehr.access_revocations
  WHERE until > now();

@@ -111,7 +111,10 @@ typedef struct {
     u_char              user_text[EHR_UUID_TEXT + 1];
     u_char              session_text[EHR_UUID_TEXT + 1];
     ehr_audience_t      audience;
-    time_t              issued;
+    time_t              issued;         /* iat: the node's clock, seconds */
+    int64_t             issued_at;      /* the database's clock, µs since
+                                           1970: orders this token and the
+                                           user's revocations exactly */
     time_t              expires;
     uint64_t            permissions;    /* union over roles, as of
                                            `generation` of the shared state */
@@ -219,10 +222,11 @@ ehr_shared_t *ehr_shared_of(ngx_shm_zone_t *zone);
  * the zone is full (logged; the caller answers 503). */
 ngx_int_t ehr_revoke_session(ehr_shared_t *shared, const ehr_uuid_t *session,
     time_t until);
-/* All of a user's tokens issued (iat) before `before` are refused; equal is
- * refused too (iat has seconds). */
+/* All of a user's tokens issued at `before` or earlier are refused.  Both are
+ * the database's clock in µs; who was issued a token afterwards has had the
+ * account's row locked after the revocation, and so has its present roles. */
 ngx_int_t ehr_revoke_user(ehr_shared_t *shared, const ehr_uuid_t *user,
-    time_t before, time_t until);
+    int64_t before, time_t until);
 
 /* Replaces the permissions of all roles at once. */
 typedef struct {

@@ -6,7 +6,7 @@
 
 
 static ngx_int_t ehr_revoke(ehr_shared_t *shared, ehr_revoked_t kind,
-    const ehr_uuid_t *id, time_t before, time_t until);
+    const ehr_uuid_t *id, int64_t before, time_t until);
 static ehr_revocation_t *ehr_revocation_find(ehr_shared_t *shared,
     ehr_revoked_t kind, const ehr_uuid_t *id, time_t now,
     ehr_revocation_t **free);
@@ -17,12 +17,12 @@ ehr_revoke_session(ehr_shared_t *shared, const ehr_uuid_t *session,
     time_t until)
 {
     return ehr_revoke(shared, EHR_REVOKED_SESSION, session,
-                      NGX_MAX_TIME_T_VALUE, until);
+                      INT64_MAX, until);
 }
 
 
 ngx_int_t
-ehr_revoke_user(ehr_shared_t *shared, const ehr_uuid_t *user, time_t before,
+ehr_revoke_user(ehr_shared_t *shared, const ehr_uuid_t *user, int64_t before,
     time_t until)
 {
     return ehr_revoke(shared, EHR_REVOKED_USER, user, before, until);
@@ -31,7 +31,7 @@ ehr_revoke_user(ehr_shared_t *shared, const ehr_uuid_t *user, time_t before,
 
 static ngx_int_t
 ehr_revoke(ehr_shared_t *shared, ehr_revoked_t kind, const ehr_uuid_t *id,
-    time_t before, time_t until)
+    int64_t before, time_t until)
 {
     time_t             now;
     ehr_revocation_t  *entry, *free;
@@ -132,12 +132,12 @@ ehr_is_revoked(ehr_shared_t *shared, const ehr_principal_t *who, time_t now)
     entry = ehr_revocation_find(shared, EHR_REVOKED_SESSION, &who->session,
                                 now, &free);
 
-    if (entry && who->issued <= entry->before) {
+    if (entry && who->issued_at <= entry->before) {
         return 1;
     }
 
     entry = ehr_revocation_find(shared, EHR_REVOKED_USER, &who->user, now,
                                 &free);
 
-    return entry && who->issued <= entry->before;
+    return entry && who->issued_at <= entry->before;
 }

@@ -63,7 +63,7 @@ typedef enum {
 typedef struct {
     ehr_uuid_t          id;
     uint64_t            kind;           /* ehr_revoked_t */
-    int64_t             before;         /* tokens with iat <= this */
+    int64_t             before;         /* tokens issued_at <= this */
     int64_t             until;          /* 0, or past: the slot is free */
 } ehr_revocation_t;
 

@@ -430,19 +430,24 @@ static ehr_token_result_t
 ehr_token_times(ehr_token_conf_t *conf, json_t *claims, time_t now,
     ehr_principal_t *who)
 {
-    json_t  *not_before;
+    json_t  *not_before, *issued_at;
     time_t   start;
 
     not_before = json_object_get(claims, "nbf");
+    issued_at = json_object_get(claims, "issued");
     start = 0;
 
     if (ehr_token_time(json_object_get(claims, "iat"), &who->issued) != NGX_OK
         || ehr_token_time(json_object_get(claims, "exp"), &who->expires)
            != NGX_OK
-        || (not_before && ehr_token_time(not_before, &start) != NGX_OK))
+        || (not_before && ehr_token_time(not_before, &start) != NGX_OK)
+        || (issued_at && !json_is_integer(issued_at)))
     {
         return EHR_TOKEN_MALFORMED;
     }
+
+    who->issued_at = issued_at ? (int64_t) json_integer_value(issued_at)
+                               : (int64_t) who->issued * 1000000;
 
     if (who->issued > now + conf->leeway
         || start > now + conf->leeway

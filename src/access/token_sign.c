@@ -100,6 +100,15 @@ ehr_token_new_claims(ehr_token_conf_t *conf, const ehr_principal_t *who,
                        "exp", (json_int_t) expires,
                        "jti", id, sizeof(id));
 
+    if (claims && who->issued_at
+        && json_object_set_new(claims, "issued",
+                               json_integer((json_int_t) who->issued_at))
+           == -1)
+    {
+        json_decref(claims);
+        return NULL;
+    }
+
     if (claims && email->len
         && json_object_set_new(claims, "email",
                                json_stringn((char *) email->data, email->len))

@@ -115,7 +115,8 @@ static ngx_int_t
 ehr_poll_revocations(PGresult *result)
 {
     int         row;
-    time_t      before, until;
+    time_t      until;
+    int64_t     before;
     ngx_int_t   rc;
     ngx_str_t   kind, id, text;
     ehr_uuid_t  uuid;
@@ -125,7 +126,7 @@ ehr_poll_revocations(PGresult *result)
         id = ehr_result_value(result, row, 1);
 
         text = ehr_result_value(result, row, 2);
-        before = ngx_atotm(text.data, text.len);
+        before = ngx_atoof(text.data, text.len);
 
         text = ehr_result_value(result, row, 3);
         until = ngx_atotm(text.data, text.len);

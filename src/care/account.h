@@ -16,6 +16,7 @@ extern const ehr_resource_t  ehr_input_register;
 extern const ehr_resource_t  ehr_input_setup;
 extern const ehr_resource_t  ehr_input_password;
 extern const ehr_resource_t  ehr_output_tokens;
+extern const ehr_resource_t  ehr_output_token;
 extern const ehr_resource_t  ehr_output_registered;
 extern const ehr_resource_t  ehr_output_setup;
 
@@ -26,6 +27,7 @@ ngx_int_t ehr_account_refresh(ehr_request_t *req);
 ngx_int_t ehr_account_portal_refresh(ehr_request_t *req);
 ngx_int_t ehr_account_logout(ehr_request_t *req);
 ngx_int_t ehr_account_end_session(ehr_request_t *req);
+ngx_int_t ehr_account_token(ehr_request_t *req);
 ngx_int_t ehr_account_register(ehr_request_t *req);
 ngx_int_t ehr_account_setup(ehr_request_t *req);
 ngx_int_t ehr_account_create_user(ehr_request_t *req);

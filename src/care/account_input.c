@@ -149,6 +149,30 @@ const ehr_resource_t  ehr_output_tokens = {
 };
 
 
+static const char *const  ehr_audiences[] = { "staff", "portal", NULL };
+
+static const ehr_field_t  ehr_token_fields[] = {
+    EHR_FIELD_ID,
+    { .name = "sessionId", .column = "session_id", .type = EHR_TYPE_UUID,
+      .flags = EHR_READ_ONLY|EHR_NOT_NULL,
+      .about = "The session, as in /auth/sessions." },
+    { .name = "audience", .column = "audience", .type = EHR_TYPE_ENUM,
+      .flags = EHR_READ_ONLY|EHR_NOT_NULL, .values = ehr_audiences,
+      .about = "Where the token is good for." },
+    { .name = "roles", .column = "roles", .type = EHR_TYPE_TEXT_LIST,
+      .flags = EHR_READ_ONLY|EHR_NOT_NULL, .max = EHR_MAX_ROLES,
+      .about = "Names of the account's roles." },
+    { .name = "expiresIn", .column = "expires_in", .type = EHR_TYPE_INTEGER,
+      .flags = EHR_READ_ONLY|EHR_NOT_NULL, .unit = "s",
+      .about = "What is left of the token's lifetime." }
+};
+
+const ehr_resource_t  ehr_output_token = {
+    .name = "token", .schema = "Token", EHR_FIELDS(ehr_token_fields),
+    .about = "What an access token says."
+};
+
+
 static const ehr_field_t  ehr_registered_fields[] = {
     EHR_FIELD_ID,
     { .name = "patientId", .column = "patient_id", .type = EHR_TYPE_UUID,

@@ -316,13 +316,23 @@ ehr_login_record(ehr_request_t *req, ehr_login_t *login)
 static void
 ehr_login_recorded(ehr_request_t *req, ehr_batch_t *batch)
 {
+    ngx_str_t     issued;
+    PGresult     *result = batch->results[1];
     ehr_login_t  *login = req->state;
 
-    if (PQntuples(batch->results[1]) == 0) {
-        /* deactivated between the two steps */
+    /* deactivated, or of other roles, since the first step */
+
+    if (PQntuples(result) == 0
+        || ehr_tokens_roles(req, ehr_result_value(result, 0, 1),
+                            login->audience)
+           != NGX_OK)
+    {
         ehr_login_refused(req, batch);
         return;
     }
+
+    issued = ehr_result_value(result, 0, 2);
+    req->who.issued_at = ngx_atoof(issued.data, issued.len);
 
     ehr_lockout_success(ehr_worker.shared, login->account.data,
                         login->account.len);

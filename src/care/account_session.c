@@ -107,7 +107,7 @@ ehr_refresh_start(ehr_request_t *req, ehr_audience_t audience)
 }
 
 
-/* status, session_id, user_id, roles, email, audience */
+/* status, session_id, user_id, roles, email, audience, issued */
 
 static void
 ehr_refresh_done(ehr_request_t *req, ehr_batch_t *batch)
@@ -137,7 +137,10 @@ static ngx_int_t
 ehr_refresh_succeed(ehr_request_t *req, ehr_refresh_t *refresh,
     PGresult *result)
 {
-    ngx_str_t  session, user, email;
+    ngx_str_t  session, user, email, issued;
+
+    issued = ehr_result_value(result, 0, 6);
+    req->who.issued_at = ngx_atoof(issued.data, issued.len);
 
     session = ehr_result_value(result, 0, 1);
     user = ehr_result_value(result, 0, 2);

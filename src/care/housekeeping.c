@@ -116,6 +116,7 @@ ehr_housekeeping_batch(ngx_uint_t writes)
     }
 
     batch->writes = writes ? 1 : 0;
+    batch->background = 1;
 
     ngx_memzero(params, sizeof(params));
     params[0].value = "";

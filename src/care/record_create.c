@@ -158,14 +158,11 @@ ehr_record_add_insert(ehr_request_t *req, ehr_record_t *record,
     if (req->key.len) {
         kind = EHR_SQL_KEEP;
 
-        param = ngx_array_push_n(&params, 5);
+        param = ngx_array_push_n(&params, 4);
 
         if (param == NULL || ehr_idempotency_params(req, param) != NGX_OK) {
             return NGX_ERROR;
         }
-
-        ngx_memzero(&param[4], sizeof(ehr_param_t));
-        param[4].value = "201";
     }
 
     return ehr_batch_add(batch, record->statements[kind], params.nelts,

@@ -133,6 +133,9 @@ const ehr_route_t  ehr_routes[] = {
     { NGX_HTTP_DELETE, "/auth/sessions/{id}", ehr_account_end_session,
       &ehr_resource_sessions, EHR_MAY_USE_OWN_ACCOUNT, ANYONE, NULL, NULL,
       "Ends one of one's own sessions" },
+    { NGX_HTTP_GET, "/auth/token", ehr_account_token, NULL,
+      EHR_MAY_USE_OWN_ACCOUNT, ANYONE, NULL, &ehr_output_token,
+      "Shows as whom one is signed in, from the token alone" },
 
     /* -- one's own account -- */
 

@@ -152,6 +152,8 @@ struct ehr_request_s {
 
     unsigned                signed_in:1;
     unsigned                replied:1;
+    unsigned                uncounted:1;    /* by the metrics: another object
+                                               of the same request is */
     unsigned                replayed:1;     /* Idempotency-Replayed */
     ehr_principal_t         who;            /* if signed_in */
 

@@ -103,9 +103,20 @@ ehr_request_create(ngx_http_request_t *r)
     ngx_pool_cleanup_t  *cleanup;
 
     req = ngx_pcalloc(r->pool, sizeof(ehr_request_t));
-    cleanup = ngx_pool_cleanup_add(r->pool, 0);
+    if (req == NULL) {
+        return NULL;
+    }
 
-    if (req == NULL || cleanup == NULL) {
+    /* an error page comes after the request that failed */
+
+    for (cleanup = r->pool->cleanup; cleanup; cleanup = cleanup->next) {
+        if (cleanup->handler == ehr_request_cleanup) {
+            req->uncounted = 1;
+        }
+    }
+
+    cleanup = ngx_pool_cleanup_add(r->pool, 0);
+    if (cleanup == NULL) {
         return NULL;
     }
 
@@ -159,6 +170,10 @@ ehr_request_cleanup(void *data)
 
     if (req->json) {
         json_decref(req->json);
+    }
+
+    if (req->uncounted) {
+        return;
     }
 
     ehr_metrics_request(ehr_worker.shared, req->route_index,

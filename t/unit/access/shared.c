@@ -64,7 +64,7 @@ is_revoked(uint32_t user, uint32_t session, time_t issued, time_t now)
     memset(&who, 0, sizeof(who));
     who.user = uuid(user);
     who.session = uuid(session);
-    who.issued = issued;
+    who.issued_at = issued;
 
     ehr_shared_lock(shared);
     revoked = ehr_is_revoked(shared, &who, now);
