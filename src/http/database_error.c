@@ -44,6 +44,9 @@ static const ehr_state_t  ehr_states[] = {
     { "55P03", 503, EHR_MESSAGE_UNAVAILABLE, EHR_MESSAGE_NONE, 1 },
     { "57",    503, EHR_MESSAGE_UNAVAILABLE, EHR_MESSAGE_NONE, 1 },
     { "53",    503, EHR_MESSAGE_UNAVAILABLE, EHR_MESSAGE_NONE, 2 },
+
+    /* a statement and its parameters do not fit: no retry mends that */
+    { "08P01", 500, EHR_MESSAGE_INTERNAL_ERROR, EHR_MESSAGE_NONE, 0 },
     { "08",    503, EHR_MESSAGE_UNAVAILABLE, EHR_MESSAGE_NONE, 1 },
     { "25006", 503, EHR_MESSAGE_UNAVAILABLE, EHR_MESSAGE_NONE, 1 },
 

@@ -142,6 +142,11 @@ ehr_audit_flush(ngx_event_t *event)
                          != NGX_OK)
     {
         ehr_audit_finish(&ehr_reads.sent, 0);
+
+        if (ehr_reads.nwaiting) {
+            ngx_post_event(&ehr_reads.flush, &ngx_posted_events);
+        }
+
         return;
     }
 
