@@ -10,13 +10,13 @@
 #include "src/http/directives.h"
 #include "src/http/http.h"
 #include "src/http/pages.h"
+#include "src/http/variables.h"
 #include "ehr_version.h"
 
 
 static void *ehr_create_main_conf(ngx_conf_t *cf);
 static char *ehr_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ehr_create_loc_conf(ngx_conf_t *cf);
-static ngx_int_t ehr_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ehr_postconfiguration(ngx_conf_t *cf);
 static ngx_int_t ehr_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ehr_init_process(ngx_cycle_t *cycle);
@@ -27,14 +27,6 @@ static char *ehr_conf_check(ngx_conf_t *cf, ehr_main_conf_t *conf);
 static char *ehr_conf_fault(ngx_conf_t *cf, const char *fault);
 
 static ehr_main_conf_t *ehr_cycle_conf(ngx_cycle_t *cycle);
-static ngx_int_t ehr_variable_set(ngx_http_variable_value_t *v, u_char *data,
-    size_t len);
-static ngx_int_t ehr_variable_id(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ehr_variable_route(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ehr_variable_user(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
 
 
 /* tokens a worker keeps verified */
@@ -199,7 +191,7 @@ static ngx_command_t  ehr_commands[] = {
 
 
 static ngx_http_module_t  ehr_module_context = {
-    ehr_preconfiguration,          /* preconfiguration */
+    ehr_variables_add,             /* preconfiguration */
     ehr_postconfiguration,         /* postconfiguration */
 
     ehr_create_main_conf,          /* create main configuration */
@@ -226,17 +218,6 @@ ngx_module_t  ngx_http_ehr_module = {
     ehr_exit_process,              /* exit process */
     NULL,                          /* exit master */
     NGX_MODULE_V1_PADDING
-};
-
-
-static ngx_http_variable_t  ehr_variables[] = {
-    { ngx_string("ehr_request_id"), NULL, ehr_variable_id, 0,
-      NGX_HTTP_VAR_NOCACHEABLE, 0 },
-    { ngx_string("ehr_route"), NULL, ehr_variable_route, 0,
-      NGX_HTTP_VAR_NOCACHEABLE, 0 },
-    { ngx_string("ehr_user"), NULL, ehr_variable_user, 0,
-      NGX_HTTP_VAR_NOCACHEABLE, 0 },
-      ngx_http_null_variable
 };
 
 
@@ -407,25 +388,6 @@ ehr_create_loc_conf(ngx_conf_t *cf)
 }
 
 
-static ngx_int_t
-ehr_preconfiguration(ngx_conf_t *cf)
-{
-    ngx_http_variable_t  *v, *variable;
-
-    for (v = ehr_variables; v->name.len; v++) {
-        variable = ngx_http_add_variable(cf, &v->name, v->flags);
-        if (variable == NULL) {
-            return NGX_ERROR;
-        }
-
-        variable->get_handler = v->get_handler;
-        variable->data = v->data;
-    }
-
-    return NGX_OK;
-}
-
-
 /* The tables are checked once, and only where they are used. */
 
 static ngx_int_t
@@ -573,58 +535,4 @@ static ehr_main_conf_t *
 ehr_cycle_conf(ngx_cycle_t *cycle)
 {
     return ngx_http_cycle_get_module_main_conf(cycle, ngx_http_ehr_module);
-}
-
-
-/* -- variables ------------------------------------------------------------- */
-
-
-static ngx_int_t
-ehr_variable_set(ngx_http_variable_value_t *v, u_char *data, size_t len)
-{
-    v->data = data;
-    v->len = len;
-    v->valid = 1;
-    v->no_cacheable = 1;
-    v->not_found = 0;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ehr_variable_id(ngx_http_request_t *r, ngx_http_variable_value_t *v,
-    uintptr_t data)
-{
-    ehr_request_t  *req = ehr_http_request_of(r);
-
-    return req ? ehr_variable_set(v, req->id.data, req->id.len)
-               : ehr_variable_set(v, (u_char *) "-", 1);
-}
-
-
-/* The template, never the path: it names no patient. */
-
-static ngx_int_t
-ehr_variable_route(ngx_http_request_t *r, ngx_http_variable_value_t *v,
-    uintptr_t data)
-{
-    const char     *path;
-    ehr_request_t  *req = ehr_http_request_of(r);
-
-    path = (req && req->route) ? req->route->path : "-";
-
-    return ehr_variable_set(v, (u_char *) path, ngx_strlen(path));
-}
-
-
-static ngx_int_t
-ehr_variable_user(ngx_http_request_t *r, ngx_http_variable_value_t *v,
-    uintptr_t data)
-{
-    ehr_request_t  *req = ehr_http_request_of(r);
-
-    return (req && req->signed_in)
-           ? ehr_variable_set(v, req->who.user_text, EHR_UUID_TEXT)
-           : ehr_variable_set(v, (u_char *) "-", 1);
 }

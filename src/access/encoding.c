@@ -91,3 +91,37 @@ ehr_base64url_decode(unsigned char *out, const unsigned char *in, size_t n)
 
     return out - start;
 }
+
+
+static int
+ehr_hex_digit(unsigned char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+
+    c |= 0x20;
+
+    return (c >= 'a' && c <= 'f') ? c - 'a' + 10 : -1;
+}
+
+
+int
+ehr_hex_decode(unsigned char *out, const unsigned char *in, size_t n)
+{
+    int     high, low;
+    size_t  i;
+
+    for (i = 0; i < n; i++) {
+        high = ehr_hex_digit(in[2 * i]);
+        low = ehr_hex_digit(in[2 * i + 1]);
+
+        if (high < 0 || low < 0) {
+            return -1;
+        }
+
+        out[i] = (unsigned char) (high << 4 | low);
+    }
+
+    return 0;
+}

@@ -1,5 +1,6 @@
 /*
- * Base64url (RFC 4648 section 5) without padding, one spelling per value.
+ * Base64url (RFC 4648 section 5) without padding, one spelling per value; and
+ * hexadecimal.
  */
 
 #ifndef EHR_ENCODING_H
@@ -25,5 +26,9 @@ unsigned char *ehr_base64url_encode(unsigned char *out,
  */
 ssize_t ehr_base64url_decode(unsigned char *out, const unsigned char *in,
     size_t n);
+
+/* Decodes 2 * n hexadecimal digits of either case into n bytes; -1 for
+ * anything else. */
+int ehr_hex_decode(unsigned char *out, const unsigned char *in, size_t n);
 
 #endif /* EHR_ENCODING_H */

@@ -235,21 +235,10 @@ ehr_key_decode(u_char *out, ngx_str_t *text)
 static ssize_t
 ehr_key_decode_hex(u_char *out, ngx_str_t *text)
 {
-    size_t     i;
-    ngx_int_t  value;
-
-    if (text->len % 2) {
+    if (text->len % 2
+        || ehr_hex_decode(out, text->data, text->len / 2) != 0)
+    {
         return -1;
-    }
-
-    for (i = 0; i < text->len; i += 2) {
-        value = ngx_hextoi(text->data + i, 2);
-
-        if (value == NGX_ERROR) {
-            return -1;
-        }
-
-        *out++ = (u_char) value;
     }
 
     return (ssize_t) (text->len / 2);

@@ -33,6 +33,31 @@ ngx_int_t ehr_account_setup(ehr_request_t *req);
 ngx_int_t ehr_account_create_user(ehr_request_t *req);
 
 
+/* -- new accounts (account_hash.c) ----------------------------------------- */
+
+typedef struct ehr_new_account_s  ehr_new_account_t;
+
+struct ehr_new_account_s {
+    ehr_values_t            values;     /* of the action's input */
+    ngx_str_t               id;         /* of the new account */
+    ngx_str_t               patient;    /* registration: and of its patient */
+
+    /* Called with the bcrypt hash.  NGX_ERROR is answered 500. */
+    ngx_int_t             (*save)(ehr_request_t *req,
+                                  ehr_new_account_t *account,
+                                  const char *hash);
+};
+
+/* Draws account->id, hashes the password in the thread pool and goes on with
+ * account->save; answers 503 when too many wait for a hash. */
+ngx_int_t ehr_account_hash(ehr_request_t *req, ehr_new_account_t *account,
+    ehr_value_t password);
+
+/* 201 with this JSON text as data. */
+void ehr_account_reply_created(ehr_request_t *req, const u_char *json,
+    size_t len);
+
+
 /* -- tokens (account_tokens.c) --------------------------------------------- */
 
 /* What a login or refresh hands out. */

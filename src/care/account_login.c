@@ -132,34 +132,22 @@ ehr_login_input(ehr_request_t *req, ehr_login_t *login, ehr_param_t *index)
 static ngx_int_t
 ehr_login_limit(ehr_request_t *req, ehr_login_t *login)
 {
-    time_t      wait;
-    ngx_str_t  *address = &req->http->connection->addr_text;
-    ehr_rate_t *rates = req->conf->rates;
+    ngx_int_t  rc;
 
-    wait = ehr_lockout_remaining(ehr_worker.shared, login->account.data,
-                                 login->account.len);
+    rc = ehr_request_wait(req, ehr_lockout_remaining(ehr_worker.shared,
+                                                     login->account.data,
+                                                     login->account.len));
 
-    if (wait == 0) {
-        wait = ehr_rate_take(ehr_worker.shared, EHR_LIMIT_LOGIN_ADDRESS,
-                             &rates[EHR_LIMIT_LOGIN_ADDRESS], address->data,
-                             address->len);
+    if (rc == NGX_OK) {
+        rc = ehr_request_limit_address(req, EHR_LIMIT_LOGIN_ADDRESS);
     }
 
-    if (wait == 0) {
-        wait = ehr_rate_take(ehr_worker.shared, EHR_LIMIT_LOGIN_ACCOUNT,
-                             &rates[EHR_LIMIT_LOGIN_ACCOUNT],
-                             login->account.data, login->account.len);
+    if (rc == NGX_OK) {
+        rc = ehr_request_limit(req, EHR_LIMIT_LOGIN_ACCOUNT,
+                               login->account.data, login->account.len);
     }
 
-    if (wait == 0) {
-        return NGX_OK;
-    }
-
-    ehr_metrics_count(ehr_worker.shared, EHR_COUNT_RATE_LIMITED, 1);
-    ehr_reply_later(req, NGX_HTTP_TOO_MANY_REQUESTS,
-                    EHR_MESSAGE_TOO_MANY_REQUESTS, wait);
-
-    return NGX_DONE;
+    return rc;
 }
 
 

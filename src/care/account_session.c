@@ -40,9 +40,7 @@ static ngx_int_t
 ehr_refresh_start(ehr_request_t *req, ehr_audience_t audience)
 {
     u_char         *hash;
-    time_t          wait;
     ngx_int_t       rc;
-    ngx_str_t      *address = &req->http->connection->addr_text;
     ehr_batch_t    *batch;
     ehr_param_t     params[6];
     ehr_value_t     token;
@@ -54,14 +52,9 @@ ehr_refresh_start(ehr_request_t *req, ehr_audience_t audience)
         return rc;
     }
 
-    wait = ehr_rate_take(ehr_worker.shared, EHR_LIMIT_LOGIN_ADDRESS,
-                         &req->conf->rates[EHR_LIMIT_LOGIN_ADDRESS],
-                         address->data, address->len);
-    if (wait) {
-        ehr_metrics_count(ehr_worker.shared, EHR_COUNT_RATE_LIMITED, 1);
-        ehr_reply_later(req, NGX_HTTP_TOO_MANY_REQUESTS,
-                        EHR_MESSAGE_TOO_MANY_REQUESTS, wait);
-        return NGX_OK;
+    rc = ehr_request_limit_address(req, EHR_LIMIT_LOGIN_ADDRESS);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     token = ehr_input_value(&ehr_input_refresh, &values, "refreshToken");

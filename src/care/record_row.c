@@ -2,6 +2,7 @@
  * Rows as JSON and values as parameters: where plain text meets ciphertext.
  */
 
+#include "../access/encoding.h"
 #include "record.h"
 
 
@@ -157,8 +158,7 @@ ehr_record_decrypt(ehr_request_t *req, ehr_record_t *record, size_t field,
     const ngx_str_t *id, ngx_str_t hex, ngx_str_t *text)
 {
     u_char     *sealed;
-    size_t      i, len;
-    ngx_int_t   byte;
+    size_t      len;
     ngx_str_t   context;
 
     if (hex.len < 2 + 2 * EHR_CIPHER_OVERHEAD) {
@@ -177,13 +177,8 @@ ehr_record_decrypt(ehr_request_t *req, ehr_record_t *record, size_t field,
         return NGX_ERROR;
     }
 
-    for (i = 0; i < len; i++) {
-        byte = ngx_hextoi(hex.data + 2 + 2 * i, 2);
-        if (byte == NGX_ERROR) {
-            return NGX_ERROR;
-        }
-
-        sealed[i] = (u_char) byte;
+    if (ehr_hex_decode(sealed, hex.data + 2, len) != 0) {
+        return NGX_ERROR;
     }
 
     return ehr_field_decrypt(&req->conf->keys, &context, sealed, len,

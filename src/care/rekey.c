@@ -4,6 +4,7 @@
  * Nothing is looked for where only one version is configured.
  */
 
+#include "../access/encoding.h"
 #include "record.h"
 #include "housekeeping.h"
 
@@ -19,8 +20,6 @@ static ehr_record_t *ehr_rekey_next(void);
 static void ehr_rekey_find_done(ehr_batch_t *batch, void *data);
 static ngx_int_t ehr_rekey_add(ehr_batch_t *batch, ehr_record_t *record,
     PGresult *found, int row);
-static ngx_int_t ehr_rekey_bytes(ngx_pool_t *pool, ngx_str_t hex,
-    ngx_str_t *bytes);
 static void ehr_rekey_done(ehr_batch_t *batch, void *data);
 
 
@@ -149,32 +148,6 @@ ehr_rekey_find_done(ehr_batch_t *batch, void *data)
 
 
 static ngx_int_t
-ehr_rekey_bytes(ngx_pool_t *pool, ngx_str_t hex, ngx_str_t *bytes)
-{
-    size_t     i;
-    ngx_int_t  byte;
-
-    bytes->len = (hex.len - 2) / 2;
-    bytes->data = ngx_pnalloc(pool, bytes->len);
-
-    if (bytes->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < bytes->len; i++) {
-        byte = ngx_hextoi(hex.data + 2 + 2 * i, 2);
-        if (byte == NGX_ERROR) {
-            return NGX_ERROR;
-        }
-
-        bytes->data[i] = (u_char) byte;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
 ehr_rekey_add(ehr_batch_t *batch, ehr_record_t *record, PGresult *found,
     int row)
 {
@@ -186,19 +159,20 @@ ehr_rekey_add(ehr_batch_t *batch, ehr_record_t *record, PGresult *found,
     id = ehr_result_value(found, row, 0);
     hex = ehr_result_value(found, row, 1);
 
-    if (hex.len < 2 + 2 * EHR_CIPHER_OVERHEAD
-        || ehr_rekey_bytes(batch->pool, hex, &was) != NGX_OK)
-    {
+    if (hex.len < 2 + 2 * EHR_CIPHER_OVERHEAD) {
         return NGX_ERROR;
     }
 
+    was.len = (hex.len - 2) / 2;
+    was.data = ngx_pnalloc(batch->pool, was.len);
     table = ngx_pnalloc(batch->pool, 128);
     plain = ngx_pnalloc(batch->pool, was.len);
     sealed = ngx_pnalloc(batch->pool, was.len);
     context.data = ngx_pnalloc(batch->pool, 256);
 
-    if (table == NULL || plain == NULL || sealed == NULL
-        || context.data == NULL)
+    if (was.data == NULL || table == NULL || plain == NULL || sealed == NULL
+        || context.data == NULL
+        || ehr_hex_decode(was.data, hex.data + 2, was.len) != 0)
     {
         return NGX_ERROR;
     }

@@ -10,6 +10,10 @@
 /* nginx has read the body: parse it and go on (body.c). */
 void ehr_body_ready(ngx_http_request_t *r);
 
+/* Token, audience, permission and the account's rate (request_access.c).
+ * NGX_OK, or NGX_DONE when it was answered. */
+ngx_int_t ehr_request_access(ehr_request_t *req);
+
 /* Calls the route's handler (request.c). */
 void ehr_request_run(ehr_request_t *req);
 

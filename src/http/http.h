@@ -181,6 +181,16 @@ ehr_request_t *ehr_http_request_of(ngx_http_request_t *r);
     ((req)->signed_in                                                        \
      && ((req)->who.permissions & ehr_permission_bit(permission)))
 
+/*
+ * Rate limits (request_access.c): NGX_OK, or NGX_DONE when the request was
+ * answered 429 with Retry-After.  ehr_request_wait() is for any other reason
+ * to wait: 0 seconds is none.
+ */
+ngx_int_t ehr_request_limit(ehr_request_t *req, ehr_limit_t limit,
+    const u_char *key, size_t len);
+ngx_int_t ehr_request_limit_address(ehr_request_t *req, ehr_limit_t limit);
+ngx_int_t ehr_request_wait(ehr_request_t *req, time_t seconds);
+
 /* A client's text as printable ASCII, cut to 200 bytes and NUL-terminated:
  * fit for a parameter.  NULL without memory. */
 const char *ehr_request_text(ehr_request_t *req, const ngx_str_t *text);

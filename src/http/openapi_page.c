@@ -15,6 +15,7 @@ static json_t *ehr_openapi_root(void);
 static int ehr_openapi_schemas(json_t *schemas);
 static int ehr_openapi_plain_schema(json_t *schemas,
     const ehr_resource_t *resource, ehr_openapi_kind_t kind);
+static int ehr_openapi_more(json_t *schema, const ehr_resource_t *input);
 static int ehr_openapi_route(json_t *paths, const ehr_route_t *route);
 static json_t *ehr_openapi_operation(const ehr_route_t *route);
 static json_t *ehr_openapi_parameters(const ehr_route_t *route);
@@ -25,6 +26,7 @@ static json_t *ehr_openapi_success(const ehr_route_t *route);
 static void ehr_openapi_id(const ehr_route_t *route, char *out, size_t size);
 static int ehr_is_list(const ehr_route_t *route);
 static int ehr_has_row(const ehr_route_t *route);
+static int ehr_takes_more(const ehr_route_t *route);
 static json_t *ehr_ref(const char *kind, const char *name);
 
 
@@ -131,7 +133,7 @@ ehr_openapi_root(void)
                       "timestamp", "type", "string", "format", "date-time",
                       "path", "type", "string");
 
-    root = json_pack("{s:s, s:{s:s, s:s, s:s, s:{s:s, s:s}}, s:[{s:s}], "
+    root = json_pack("{s:s, s:{s:s, s:s, s:s}, s:[{s:s}], "
                      "s:{}, s:{s:{s:o}, s:{s:{s:s, s:s, s:s}}, "
                      "s:{s:{s:s, s:{s:{s:{s:s}}}}}}}",
                      "openapi", "3.1.0",
@@ -139,8 +141,6 @@ ehr_openapi_root(void)
                      "title", "nginx-ehr",
                      "version", "1",
                      "description", "Electronic health records inside nginx.",
-                     "license", "name", "Proprietary", "identifier",
-                     "LicenseRef-Proprietary",
                      "servers", "url", EHR_OPENAPI_BASE,
                      "paths",
                      "components",
@@ -182,7 +182,7 @@ ehr_openapi_schemas(json_t *schemas)
 
     for (route = ehr_routes; route->path; route++) {
 
-        if (route->input) {
+        if (route->input && !ehr_takes_more(route)) {
             rc |= ehr_openapi_plain_schema(schemas, route->input,
                                            EHR_OPENAPI_CREATE);
         }
@@ -207,6 +207,11 @@ ehr_openapi_schemas(json_t *schemas)
         if (json_object_get(schemas, name) == NULL) {
             rc |= json_object_set_new(schemas, name,
                                       ehr_openapi_schema(fields, kind));
+        }
+
+        if (ehr_takes_more(route)) {
+            rc |= ehr_openapi_more(json_object_get(schemas, name),
+                                   route->input);
         }
 
         ehr_openapi_schema_name(fields, EHR_OPENAPI_READ, name,
@@ -237,6 +242,32 @@ ehr_openapi_plain_schema(json_t *schemas, const ehr_resource_t *resource,
 
     return json_object_set_new(schemas, resource->schema,
                                ehr_openapi_schema(&fields, kind));
+}
+
+
+/* Adds the fields of an action to the schema of a new row. */
+
+static int
+ehr_openapi_more(json_t *schema, const ehr_resource_t *input)
+{
+    int           rc;
+    json_t       *more;
+    ehr_fields_t  fields;
+
+    ehr_fields_plain(input, &fields);
+
+    more = ehr_openapi_schema(&fields, EHR_OPENAPI_CREATE);
+    if (more == NULL) {
+        return -1;
+    }
+
+    rc = json_object_update(json_object_get(schema, "properties"),
+                            json_object_get(more, "properties"));
+    rc |= json_array_extend(json_object_get(schema, "required"),
+                            json_object_get(more, "required"));
+    json_decref(more);
+
+    return rc;
 }
 
 
@@ -352,6 +383,15 @@ ehr_has_row(const ehr_route_t *route)
 }
 
 
+/* Whether the body is a new row and some fields beside. */
+
+static int
+ehr_takes_more(const ehr_route_t *route)
+{
+    return route->input && route->resource && route->output == NULL;
+}
+
+
 static json_t *
 ehr_openapi_parameters(const ehr_route_t *route)
 {
@@ -435,7 +475,7 @@ ehr_openapi_body(const ehr_route_t *route)
         return NULL;
     }
 
-    if (route->input) {
+    if (route->input && !ehr_takes_more(route)) {
         ngx_cpystrn((u_char *) name, (u_char *) route->input->schema,
                     sizeof(name));
 

@@ -1,0 +1,117 @@
+/*
+ * An administrator creates a user: a row of the users descriptor, and a
+ * password.
+ */
+
+#include "account.h"
+
+
+static ngx_int_t ehr_user_save(ehr_request_t *req,
+    ehr_new_account_t *account, const char *hash);
+static void ehr_user_saved(ehr_request_t *req, ehr_batch_t *batch);
+
+
+/* The users descriptor and a password; the latter is taken out before the
+ * former sees the body. */
+
+ngx_int_t
+ehr_account_create_user(ehr_request_t *req)
+{
+    int                  rc;
+    json_t              *secret;
+    ehr_values_t         values;
+    ehr_record_t        *record = ehr_request_record(req);
+    ehr_fields_t         fields;
+    ehr_new_account_t   *account;
+    ehr_field_errors_t   errors;
+
+    account = ngx_pcalloc(req->pool, sizeof(ehr_new_account_t));
+    secret = json_object();
+
+    if (account == NULL || secret == NULL) {
+        json_decref(secret);
+        return NGX_ERROR;
+    }
+
+    account->save = ehr_user_save;
+
+    if (json_is_object(req->json) && json_object_get(req->json, "password")) {
+        (void) json_object_set(secret, "password",
+                               json_object_get(req->json, "password"));
+        (void) json_object_del(req->json, "password");
+    }
+
+    /* hashing is dear: nothing else may be wrong when it begins */
+
+    ehr_fields_plain(&ehr_input_password, &fields);
+
+    rc = ehr_validate(record->fields, req->json, EHR_ON_CREATE,
+                      req->who.permissions, &req->arena, &values, &errors);
+
+    if (rc == 0) {
+        rc = ehr_validate(&fields, secret, EHR_ON_CREATE,
+                          req->who.permissions, &req->arena,
+                          &account->values, &errors);
+    }
+
+    json_decref(secret);
+
+    if (rc == -1) {
+        ehr_reply_fields(req, errors.forbidden ? NGX_HTTP_FORBIDDEN : 422,
+                         &errors);
+        return NGX_OK;
+    }
+
+    if (rc != 0) {
+        return NGX_ERROR;
+    }
+
+    return ehr_account_hash(req, account, account->values.values[0]);
+}
+
+
+static ngx_int_t
+ehr_user_save(ehr_request_t *req, ehr_new_account_t *account,
+    const char *hash)
+{
+    ngx_int_t      rc;
+    ngx_str_t      id;
+    ehr_batch_t   *batch;
+    ehr_param_t    params[3];
+    ehr_record_t  *record = ehr_request_record(req);
+
+    req->state = NULL;
+
+    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
+    if (batch == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ehr_record_add_create(req, record, req->json, batch, &id);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ngx_memzero(params, sizeof(params));
+    params[0].value = (char *) id.data;
+    params[1].value = hash;
+
+    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_PASSWORD_SET], 3, params)
+        != NGX_OK)
+    {
+        ehr_batch_destroy(batch);
+        return NGX_ERROR;
+    }
+
+    req->failed = ehr_record_create_failed;
+
+    return ehr_step_send(req, batch, ehr_user_saved);
+}
+
+
+static void
+ehr_user_saved(ehr_request_t *req, ehr_batch_t *batch)
+{
+    ehr_record_reply_created(req, ehr_request_record(req),
+                             batch->results[batch->n - 2]);
+}
