@@ -159,7 +159,7 @@ const ehr_route_t  ehr_routes[] = {
 
     LIST("/users", users, READ_USERS, STAFF, "Lists accounts"),
     { NGX_HTTP_POST, "/users", ehr_account_create_user, &ehr_resource_users,
-      EHR_MAY_WRITE_USERS, STAFF|EHR_ROUTE_CREATES, NULL, NULL,
+      EHR_MAY_WRITE_USERS, STAFF|EHR_ROUTE_CREATES, &ehr_input_password, NULL,
       "Adds an account with a password" },
     ITEM("/users/{id}", users, READ_USERS, WRITE_USERS, WRITE_USERS, STAFF,
          "an account"),
