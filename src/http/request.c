@@ -5,6 +5,7 @@
 #include "http.h"
 #include "body.h"
 #include "pages.h"
+#include "variables.h"
 
 
 static void ehr_request_cleanup(void *data);
@@ -114,6 +115,8 @@ ehr_request_create(ngx_http_request_t *r)
     if (cleanup == NULL) {
         return NULL;
     }
+
+    r->main->log_handler = ehr_log_request;
 
     req->http = r;
     req->pool = r->pool;

@@ -1,5 +1,5 @@
 /*
- * Variables for log formats.  None of them says anything of a patient.
+ * What logs say of a request: nothing of a patient.
  */
 
 #include "variables.h"
@@ -93,4 +93,18 @@ ehr_variable_user(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     return (req && req->signed_in)
            ? ehr_variable_set(v, req->who.user_text, EHR_UUID_TEXT)
            : ehr_variable_set(v, (u_char *) "-", 1);
+}
+
+
+u_char *
+ehr_log_request(ngx_http_request_t *r, ngx_http_request_t *current,
+    u_char *buf, size_t len)
+{
+    const char     *path;
+    ehr_request_t  *req = ehr_http_request_of(r);
+
+    path = (req && req->route) ? req->route->path : "-";
+
+    return ngx_snprintf(buf, len, ", request: \"%V %s\"", &r->method_name,
+                        path);
 }
