@@ -1,0 +1,98 @@
+package Bench::Hospital;
+
+# The PostgreSQL and nginx that are measured, below build/bench: as `make run`
+# has them, but without rate limits and with 10,000 patients.
+
+use strict;
+use warnings;
+use EHR::Test::Accounts;
+use EHR::Test::Environment;
+use EHR::Test::Process qw(top read_file);
+
+our $accounts = 4;              # nurses, whose tokens the requests carry
+
+# The database is durable; nothing else differs from the defaults but memory
+# and what keeps a checkpoint out of a round of seconds.
+my $pg_settings = <<'END';
+fsync = on
+synchronous_commit = on
+shared_buffers = 256MB
+max_wal_size = 4GB
+END
+
+sub start {
+    my ($class, %option) = @_;
+    my $self = bless {}, $class;
+
+    $self->{env} = EHR::Test::Environment->start(name => 'bench',
+        directory => top() . '/build/bench', pg_settings => $pg_settings,
+        workers => 'auto', %option);
+    $self->{accounts} = EHR::Test::Accounts->create($self->{env});
+    $self->{accounts}->create_user("nurse$_", 'NURSE') for 1 .. $accounts;
+    $self->env->sql(read_file(top() . '/bench/sql/patients.sql'));
+    $self->env->sql('VACUUM ANALYZE');
+    return $self;
+}
+
+sub env { $_[0]{env} }
+
+# Access tokens, one an account.
+sub tokens {
+    my ($self) = @_;
+    return @{ $self->{tokens} ||=
+        [map { $self->{accounts}->token("nurse$_") } 1 .. $accounts] };
+}
+
+# The body of a login that succeeds.
+sub login {
+    my ($self) = @_;
+    my $user = $self->{accounts}{users}{nurse1};
+    return qq({"email":"$user->{email}","password":"$user->{password}"});
+}
+
+sub actor { $_[0]{accounts}{users}{nurse1}{id} }
+
+sub get {
+    my ($self, $path) = @_;
+    return $self->{accounts}->client('nurse1')->get($path);
+}
+
+# Adds a location that answers these bytes as they are, with the headers of
+# an answer of the API.
+sub serve_plain {
+    my ($self, $path, $body) = @_;
+    my $id = '019aa000-0000-7000-8000-000000000000';
+
+    die "no quotes, please" if $body =~ /['\$\\]/;
+    $self->env->reconfigure(server_conf => <<"END");
+        location = $path {
+            default_type  application/json;
+            add_header    Cache-Control no-store;
+            add_header    X-Request-Id $id;
+            return 200    '$body';
+        }
+END
+    $self->env->reload;
+    $self->env->wait_ready;
+}
+
+# The text of the statement that a request has run, as PostgreSQL got it.
+sub statement {
+    my ($self, $like) = @_;
+    my $found = $self->env->sql(<<"END");
+SELECT query FROM pg_stat_statements s JOIN pg_roles r ON r.oid = s.userid
+ WHERE rolname = 'ehr_app' AND query LIKE '$like' ORDER BY calls DESC LIMIT 1
+END
+    die "no statement like '$like' was run\n" unless length $found;
+    return $found;
+}
+
+# Resident memory of the workers in MB.
+sub resident {
+    my ($self) = @_;
+    return map { $self->env->resident($_) / 1024 } $self->env->worker_pids;
+}
+
+sub stop { $_[0]{env}->stop }
+
+1;

@@ -1,0 +1,121 @@
+package Bench::Scripts;
+
+# What pgbench runs: the statements that our requests send, with their texts
+# taken from pg_stat_statements after one request of each kind.
+
+use strict;
+use warnings;
+
+my $patient = "('00000000-0000-7000-8000-' || :patient)";
+my $draw = "\\set patient random(100000000000, 100000009999)\n";
+
+sub new {
+    my ($class, $hospital) = @_;
+    my $client = $hospital->{accounts}->client('nurse1');
+    my $id = '00000000-0000-7000-8000-100000000000';
+    my $body = { bpSystolic => 122, bpDiastolic => 81, heartRate => 72,
+        temperature => 36.8, oxygenSaturation => 98 };
+
+    for my $answer ($client->get("/api/v1/patients/$id"),
+        $client->post("/api/v1/patients/$id/vitals", json => $body))
+    {
+        die "$answer->{status}: $answer->{body}\n"
+            unless $answer->{status} =~ /\A20[01]\z/;
+    }
+    # now, before pgbench's own variants of them are there
+    return bless { hospital => $hospital, body => $body,
+        read => $hospital->statement(
+            'SELECT % FROM ehr.patients AS t WHERE t.id = $1::uuid%'),
+        audit => $hospital->statement('SELECT ehr.audit_reads($1::%'),
+        insert => $hospital->statement('INSERT INTO ehr.vitals %') }, $class;
+}
+
+# The session is the request's: pgbench logs in as the application's role.
+sub settings {
+    my ($self) = @_;
+    return { 'ehr.actor' => $self->{hospital}->actor, 'ehr.scope' => 'all' };
+}
+
+# The SELECT alone.
+sub select {
+    my ($self) = @_;
+    return { name => 'select', settings => $self->settings,
+        script => $draw . $self->read_statement };
+}
+
+# What a read takes in all: who asks, the SELECT, and the audit row, which is
+# durable before anybody is answered.
+sub audited_select {
+    my ($self) = @_;
+    my $nurse = $self->{hospital}->actor;
+    my $context = $self->context('GET', '/patients/{id}');
+
+    $context =~ s/"/\\"/g;
+    my $audit = fill($self->{audit}, "'{$nurse}'", "'{patients}'",
+        "('{' || $patient || '}')", "('{' || $patient || '}')",
+        qq('{"$context"}'));
+    return { name => 'audited-select', script => join '', $draw,
+        pipeline($self->begin(''), $self->read_statement),
+        pipeline(begin_as('', 'system', ''), $audit) };
+}
+
+sub insert {
+    my ($self) = @_;
+    my $insert = $self->{insert};
+    my %value = map { snake($_) => $self->{body}{$_} }
+        keys %{ $self->{body} };
+    my ($columns) = $insert =~ /\AINSERT INTO \S+(?: AS \w+)? \(([^)]*)\)/
+        or die "no columns: $insert";
+    my @values = map {
+        $_ eq 'id' ? 'gen_random_uuid()' : $_ eq 'patient_id' ? $patient
+            : defined $value{$_} ? "'$value{$_}'" : 'NULL'
+    } split /, */, $columns;
+
+    return { name => 'insert', script => join '', $draw, pipeline(
+        $self->begin($self->context('POST', '/patients/{patientId}/vitals')),
+        fill($insert, @values, "'{}'")) };
+}
+
+sub read_statement {
+    my ($self) = @_;
+    return fill($self->{read}, $patient);
+}
+
+sub begin {
+    my ($self, $context) = @_;
+    return begin_as($self->{hospital}->actor, 'all', $context);
+}
+
+sub begin_as {
+    my ($actor, $scope, $context) = @_;
+    return "SELECT set_config('ehr.actor', '$actor', true),"
+        . " set_config('ehr.scope', '$scope', true),"
+        . " set_config('ehr.request', '$context', true);\n";
+}
+
+# As long as a request's.
+sub context {
+    my ($self, $method, $route) = @_;
+    return '{"id":"019aa000-0000-7000-8000-000000000000",'
+        . '"at":"2026-11-21T04:38:11.000Z","ip":"127.0.0.1","agent":"",'
+        . qq("method":"$method","route":"$route","mac":") . '0' x 64 . '"}';
+}
+
+sub pipeline { return join '', "\\startpipeline\n", @_, "\\endpipeline\n" }
+
+# Puts values in the place of $1, $2, …; pg_stat_statements numbers constants
+# behind the parameters.
+sub fill {
+    my ($statement, @values) = @_;
+    $statement =~ s/\$(\d+)/$values[$1 - 1] || die "no value for \$$1"/ge;
+    $statement =~ s/;?\s*\z/;\n/;
+    return $statement;
+}
+
+sub snake {
+    my ($name) = @_;
+    $name =~ s/([A-Z])/_\l$1/g;
+    return $name;
+}
+
+1;
