@@ -1,0 +1,120 @@
+package EHR::Test::Document;
+
+# The OpenAPI document as tests want it.
+#
+#   my $document = EHR::Test::Document->load(client());
+#   for my $operation ($document->operations) { … }   # {method}, {path}, {url}
+#   for my $resource ($document->resources) { … }     # {name}, {collection} …
+#
+# An operation: method (upper case), path (template), url (template with its
+# server's prefix), id, public, query (parameters by name), body and data
+# (schemas, references resolved; undef where there is none), envelope.
+#
+# A resource: name, collection and item (url templates; both end in the last
+# path parameter {id} or have none), parent (name of the parameter in
+# collection or undef), create, read, update (schemas), methods (of the item).
+
+use strict;
+use warnings;
+
+sub load {
+    my ($class, $client) = @_;
+    my $answer = $client->get('/api/v1/openapi.json');
+    die "no document: $answer->{status}\n" unless $answer->{json};
+    return bless { text => $answer->{body}, root => $answer->{json} }, $class;
+}
+
+sub text { $_[0]{text} }
+sub root { $_[0]{root} }
+
+# Follows {"$ref": "#/…"}.
+sub resolve {
+    my ($self, $node) = @_;
+
+    while (ref $node eq 'HASH' && $node->{'$ref'}) {
+        my $target = $self->{root};
+        for my $step (split m{/}, $node->{'$ref'} =~ s{^#/}{}r) {
+            $target = $target->{$step};
+        }
+        $node = $target or die "dangling reference";
+    }
+    return $node;
+}
+
+sub schema { $_[0]->resolve($_[0]{root}{components}{schemas}{$_[1]}) }
+
+sub operations {
+    my ($self) = @_;
+    return @{ $self->{operations} ||= [ map {
+        my $path = $_;
+        my $item = $self->{root}{paths}{$path};
+        my $server = ($item->{servers} || $self->{root}{servers})->[0]{url};
+        my $url = $server eq '/' ? $path : $server . $path;
+        map { $self->operation(uc $_, $path, $url, $item->{$_}) }
+            grep { /^(?:get|put|post|patch|delete)$/ } sort keys %$item;
+    } sort keys %{ $self->{root}{paths} } ] };
+}
+
+sub operation {
+    my ($self, $method, $path, $url, $spec) = @_;
+    my %query = map { $_->{name} => $_ }
+        grep { $_->{in} eq 'query' } @{ $spec->{parameters} || [] };
+    my ($good) = grep { /^2/ } sort keys %{ $spec->{responses} };
+    my $json = sub { $_[0] && $_[0]{content}{'application/json'}{schema} };
+    my $envelope = $json->($self->resolve($spec->{responses}{$good}));
+
+    return {
+        method => $method, path => $path, url => $url, spec => $spec,
+        id => $spec->{operationId}, public => !@{ $spec->{security} },
+        query => \%query, status => $good, envelope => $envelope,
+        body => $self->resolve($json->($spec->{requestBody})),
+        data => $envelope && $envelope->{properties}{data},
+    };
+}
+
+# All that have a list and can be added to.
+sub resources {
+    my ($self) = @_;
+    return @{ $self->{resources} ||= [ map { $self->resource($_) }
+        grep { $_->{method} eq 'POST' && $_->{status} == 201 && !$_->{public} }
+        $self->operations ] };
+}
+
+sub resource {
+    my ($self, $create) = @_;
+    my %of;
+    $of{$_->{url}}{$_->{method}} = $_ for $self->operations;
+    my $collection = $create->{url};
+    my ($name) = $collection =~ m{([^/]+)$};
+    my ($prefix) = $collection =~ m{^(/api/v1)};
+    my ($item) = grep { $of{$_} } "$collection/{id}", "$prefix/$name/{id}";
+    my ($parent) = $collection =~ m/\{(\w+)\}/;
+    my $list = $of{$collection}{GET};
+
+    return {
+        name => $name, collection => $collection, item => $item,
+        parent => $parent, methods => $of{$item}, list => $list,
+        create => $create->{body}, update => $of{$item}{PATCH}{body},
+        read => $self->resolve($of{$item}{GET}{data}),
+        restore => $of{"$item/restore"} ? "$item/restore" : undef,
+    };
+}
+
+# The one type a schema has beside null.
+sub type {
+    my ($schema) = @_;
+    my ($type) = ref $schema->{type}
+        ? grep { $_ ne 'null' } @{ $schema->{type} } : $schema->{type};
+    return $type;
+}
+
+sub is_nullable { ref $_[0]{type} && grep { $_ eq 'null' } @{ $_[0]{type} } }
+
+# Fills the parameters of a path template in, in order.
+sub fill {
+    my ($template, @ids) = @_;
+    $template =~ s/\{\w+\}/@ids ? shift @ids : die "no id for $template"/ge;
+    return $template;
+}
+
+1;
