@@ -510,8 +510,9 @@ BEGIN
 END
 $$;
 
--- The application's policies of a table: who reads a row, who may leave a row
--- as it is after an INSERT or UPDATE.
+-- The application's policies of a table: who reads a row, who may change it and
+-- leave it as it is after an INSERT or UPDATE.  A row that one reads but may
+-- not change is not there for an UPDATE, so that no trigger answers first.
 CREATE PROCEDURE ehr.install_policies(target regclass, reads text,
     writes text, updates boolean DEFAULT true)
 LANGUAGE plpgsql AS $$
@@ -526,7 +527,7 @@ BEGIN
         WITH CHECK (%s)', target, writes);
     IF updates THEN
         EXECUTE format('CREATE POLICY updates ON %s FOR UPDATE TO ehr_app
-            USING (%s) WITH CHECK (%s)', target, reads, writes);
+            USING (%s) WITH CHECK (%2$s)', target, writes);
     END IF;
 END
 $$;

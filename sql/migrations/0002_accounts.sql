@@ -80,8 +80,8 @@ INSERT INTO ehr.roles (name, description, built_in, permissions) VALUES
    vitals.read}'),
 ('PATIENT', 'Sees the own record and that of linked family', true,
  '{account.use, contact.read, encounters.read, insurance.read,
-   insurance.write, medications.read, organisation.read, patients.read,
-   ratings.write, record.read, vitals.read}');
+   medications.read, organisation.read, patients.read, ratings.write,
+   record.read, vitals.read}');
 
 
 -- -- users -----------------------------------------------------------------

@@ -63,7 +63,8 @@ static const ehr_field_t  fields[] = {
       .max = 2000, .about = "Why the patient came." },
 
     { .name = "diagnosis", .column = "diagnosis", .type = EHR_TYPE_TEXT,
-      .max = 5000, .about = "What was found." },
+      .max = 5000, .read = EHR_MAY_READ_RECORD,
+      .write = EHR_MAY_WRITE_RECORD, .about = "What was found." },
 
     EHR_FIELD_CODE,
 

@@ -92,13 +92,23 @@ compose_explain(ehr_text_t *text, const ehr_fields_t *fields)
     ehr_text_print(text, "SELECT %s", version_column(fields->resource));
     add_from(text, fields->resource);
     add_where_id(text, fields->resource, EHR_ROWS_LIVING);
+
+    /* the lock asks the policy of changes: a row that the actor may only
+     * read is not there, whatever version is expected of it */
+    if ((fields->resource->flags & EHR_PATIENT_OWNED)
+        && !is_append_only(fields->resource))
+    {
+        ehr_text_add(text, " FOR KEY SHARE OF t");
+    }
 }
 
 
 static void
 compose_lock(ehr_text_t *text, const ehr_fields_t *fields)
 {
-    compose_explain(text, fields);
+    ehr_text_print(text, "SELECT %s", version_column(fields->resource));
+    add_from(text, fields->resource);
+    add_where_id(text, fields->resource, EHR_ROWS_LIVING);
     ehr_text_add(text, " FOR UPDATE OF t");
 }
 

@@ -107,6 +107,7 @@ static const char *const  samples[EHR_SQL_KINDS] = {
     [EHR_SQL_EXPLAIN] =
         "SELECT t.version FROM ehr.samples AS t WHERE t.id = $1::uuid AND "
         "t.deleted_at IS NULL" VISIBLE
+        " FOR KEY SHARE OF t"
 };
 
 static const char *const  logs[EHR_SQL_KINDS] = {

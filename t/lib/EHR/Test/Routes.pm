@@ -1,0 +1,78 @@
+package EHR::Test::Routes;
+
+# The routes, from where they are written and from where they are told.
+#
+#   for my $route (table()) { $route->{method}, {path}, {permission}, … }
+#   for my $route (documented($openapi)) { … }
+
+use strict;
+use warnings;
+use EHR::Test::Process qw(top read_file must_run);
+use Exporter qw(import);
+
+our @EXPORT_OK = qw(table documented method_path);
+
+# "GET /patients/{id}"
+sub method_path { return "$_[0]{method} $_[0]{path}" }
+
+# The rows of src/care/routes.c in their order, as the preprocessor gives
+# them: method, path, handler, resource, permission (its name or undef), and
+# the flags public staff portal self no_body root list creates plain.
+sub table {
+    my $source = read_file(top() . '/src/care/routes.c');
+    my @routes;
+
+    $source =~ s/^#include.*\n//mg;
+    my $text = must_run("#define EHR_ROUTE_ANYONE "
+        . "EHR_ROUTE_STAFF|EHR_ROUTE_PORTAL\n$source", 'cc', '-E', '-P', '-x',
+        'c', '-');
+    $text =~ s/\A.*?ehr_routes\[\]\s*=\s*\{//s or die 'no table of routes';
+
+    my $words = qr/"(?:[^"\\]|\\.)*"/;
+    while ($text =~ /\{\s*NGX_HTTP_(\w+)\s*,\s*((?:$words\s*)+),\s*(\w+)\s*,
+        \s*(?:&ehr_resource_(\w+)|NULL|\(\(void\*\)0\))\s*,\s*(\w+)\s*,
+        \s*([^,]+),/gx)
+    {
+        my ($method, $path, $handler, $resource, $permission, $flags) =
+            ($1, $2, $3, $4, $5, $6);
+        $path =~ s/"\s*"//g;
+        $path =~ s/\s*"\s*//g;
+        my %flag = map { lc, 1 } $flags =~ /EHR_ROUTE_(\w+)/g;
+        push @routes, { %flag, method => $method, path => $path,
+            handler => $handler, resource => $resource,
+            permission => permission_name($permission) };
+    }
+    return @routes;
+}
+
+my %permission;
+
+sub permission_name {
+    my ($symbol) = @_;
+    return undef if $symbol eq '0';
+    %permission = read_file(top() . '/src/model/permission.def')
+        =~ /^EHR_PERMISSION\((\w+), "([^"]+)"/mg unless %permission;
+    $symbol =~ s/^EHR_MAY_//;
+    return $permission{$symbol} || die "unknown permission $symbol";
+}
+
+# What the OpenAPI document says: method, path, permission.
+sub documented {
+    my ($document) = @_;
+    my @routes;
+
+    for my $path (sort keys %{ $document->{paths} }) {
+        my $item = $document->{paths}{$path};
+        for my $method (grep { /^(?:get|post|put|patch|delete)$/ }
+            sort keys %$item)
+        {
+            # pages that have a location of their own are not below the API
+            next if $item->{$method}{servers} || $item->{servers};
+            push @routes, { method => uc $method, path => $path,
+                permission => $item->{$method}{'x-permission'} };
+        }
+    }
+    return @routes;
+}
+
+1;
