@@ -8,6 +8,7 @@ package EHR::Test::Environment;
 #
 # Options of start():
 #   name             directory below build/test
+#   directory        another place
 #   workers          1 by default
 #   zone             size of the shared zone, '16m'
 #   log_level        of the error log, 'notice'; 'debug' for everything
@@ -35,7 +36,7 @@ my %running;                    # by directory: stopped at the end
 sub start {
     my ($class, %option) = @_;
     my $name = $option{name} or die 'an environment needs a name';
-    my $asked = top() . "/build/test/$name";
+    my $asked = $option{directory} || top() . "/build/test/$name";
 
     my $self = bless { option => \%option, name => $name }, $class;
     remove($asked);
@@ -212,7 +213,8 @@ sub configuration {
 
     my $log_level = $option->{log_level} || 'notice';
     my $zone = $option->{zone} || '16m';
-    my $http = join "\n", $option->{rate_limits} || '', $option->{conf} || '';
+    my $http = join "\n", rate_limits($option->{rate_limits} || ''),
+        $option->{conf} || '';
     my $server = $option->{server_conf} || '';
     my $workers = $option->{workers} || 1;
 
@@ -226,6 +228,14 @@ sub configuration {
     $conf =~ s/^(    server \{\n)/$http\n$1$server\n/m;
     $conf = $option->{edit}->($conf) if $option->{edit};
     return $conf;
+}
+
+# The lines given; what they do not limit is not limited.
+sub rate_limits {
+    my ($lines) = @_;
+    return join "\n", $lines, map { "ehr_rate_limit $_ off;" }
+        grep { $lines !~ /ehr_rate_limit\s+$_\b/ }
+        qw(address account login_address login_account);
 }
 
 sub as_service {
