@@ -75,12 +75,15 @@
 #define EHR_SEARCH_ORDER(text)                                               \
     "round((1 - public.word_similarity(ehr.folded($q), " text"))::numeric, 4)"
 
-/* Named rows of a small table; the typed % _ and \ are plain characters. */
+/* Named rows of a small table; the typed % _ and \ are plain characters.  As
+ * much alike as ehr.people_named() wants, from three letters on. */
 #define EHR_SEARCH_NAMES(text, what)                                         \
     { .parameter = "q",                                                      \
       .where = "starts_with(" text ", ehr.folded($q))"                       \
                " OR strpos(" text ", ' ' || ehr.folded($q)) > 0"             \
-               " OR ehr.folded($q) OPERATOR(public.<%) " text,               \
+               " OR (char_length($q) > 2"                                    \
+               " AND public.word_similarity(ehr.folded($q), " text           \
+               ") >= 0.4)",                                                  \
       .order = EHR_SEARCH_ORDER(text),                                       \
       .format = EHR_FORMAT_LINE,                                             \
       .about = what " whose name has a word that begins with this text or "  \
