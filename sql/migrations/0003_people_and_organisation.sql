@@ -807,11 +807,11 @@ CREATE POLICY updates ON ehr.patients FOR UPDATE TO ehr_app
 -- typed text or resembles it.  As the owner: under row-level security the
 -- planner may not use an index for operators that are not leakproof.  It
 -- tells nobody more than the policies of these tables do.  Two letters that
--- changed places in a short name ("smiht") leave it 0.4 to 0.5 alike.
+-- changed places ("smiht", "kowlaski") leave a name 0.36 to 0.5 alike.
 CREATE FUNCTION ehr.people_named(kind text, typed text) RETURNS SETOF uuid
 LANGUAGE plpgsql STABLE ROWS 100 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-SET pg_trgm.word_similarity_threshold = 0.4 AS $$
+SET pg_trgm.word_similarity_threshold = 0.35 AS $$
 DECLARE
     word    text := ehr.folded(left(typed, 200));
     pattern text := regexp_replace(word, '([\\%_])', '\\\1', 'g') || '%';
@@ -819,7 +819,7 @@ DECLARE
     alike   text := '';
     mine    text := '';
 BEGIN
-    IF ehr.scope() = '' THEN
+    IF ehr.scope() = '' OR word = '' THEN
         RETURN;
     END IF;
 

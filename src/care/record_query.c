@@ -366,6 +366,15 @@ ehr_list_take_ranking(ehr_request_t *req, ehr_listing_t *listing,
 
         listing->list.ranking = i;
 
+        /* an empty search would find, and rank, everybody */
+
+        if (argument->value.len == 0) {
+            return ehr_list_refuse(req, argument->name.data,
+                                   rankings[i].is_position
+                                   ? EHR_MESSAGE_POSITION_INVALID
+                                   : EHR_MESSAGE_FIELD_REQUIRED);
+        }
+
         if (rankings[i].is_position) {
             if (!ehr_is_position((char *) argument->value.data)) {
                 return ehr_list_refuse(req, argument->name.data,
@@ -380,7 +389,6 @@ ehr_list_take_ranking(ehr_request_t *req, ehr_listing_t *listing,
         field.name = rankings[i].parameter;
         field.type = EHR_TYPE_TEXT;
         field.format = rankings[i].format;
-        field.min = 1;
         field.max = 100;
 
         return ehr_list_value(req, &field, argument, &listing->ranking);

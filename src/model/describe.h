@@ -83,7 +83,7 @@
                " OR strpos(" text ", ' ' || ehr.folded($q)) > 0"             \
                " OR (char_length($q) > 2"                                    \
                " AND public.word_similarity(ehr.folded($q), " text           \
-               ") >= 0.4)",                                                  \
+               ") >= 0.35)",                                                 \
       .order = EHR_SEARCH_ORDER(text),                                       \
       .format = EHR_FORMAT_LINE,                                             \
       .about = what " whose name has a word that begins with this text or "  \
