@@ -68,7 +68,7 @@ ngx_int_t ehr_key_read_jwt(ngx_conf_t *cf, ngx_str_t *path, ehr_key_t *key);
 typedef struct {
     ngx_array_t         keys;           /* of ehr_key_t, field keys */
     ehr_key_t          *current;        /* highest version */
-    ehr_key_t           index_key;      /* blind index and cursors */
+    ehr_key_t           index_key;      /* blind index, hashes of bodies */
     ehr_key_t           audit_key;
 } ehr_field_keys_t;
 

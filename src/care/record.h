@@ -65,7 +65,7 @@ ngx_int_t ehr_record_add_create(ehr_request_t *req, ehr_record_t *record,
 ngx_int_t ehr_record_add_references(ehr_request_t *req, ehr_record_t *record,
     const ehr_values_t *values, const char *owner, ehr_batch_t *batch);
 
-/* Replies 201 with the one row of results[position]; a step. */
+/* Replies 201 with the one row of the result. */
 void ehr_record_reply_created(ehr_request_t *req, ehr_record_t *record,
     PGresult *result);
 

@@ -110,7 +110,7 @@ extern const ehr_route_t  ehr_routes[];
 #define EHR_PATH_PARAMETERS  3
 
 typedef struct {
-    const ehr_route_t      *route;          /* NULL: no such path */
+    const ehr_route_t      *route;          /* NULL: no such path or method */
     ngx_uint_t              index;
     ngx_uint_t              methods;        /* all methods of this path */
     ngx_str_t               values[EHR_PATH_PARAMETERS];
@@ -119,8 +119,8 @@ typedef struct {
 
 /*
  * Builds the router before fork and refuses a table that is not sound: a
- * route without permission or audience, a duplicate, an unknown parameter.
- * NULL, or what is wrong.
+ * route without permission or audience (unless it is public), without handler
+ * or description, one that is there twice.  NULL, or what is wrong.
  */
 const char *ehr_router_init(ngx_pool_t *pool);
 
@@ -262,7 +262,8 @@ typedef struct {
     size_t                  nerrors;
 } ehr_reply_t;
 
-/* Sends the reply and ends the request.  Called exactly once. */
+/* Sends the reply and ends the request.  Called exactly once; the request
+ * may be gone when it returns. */
 void ehr_reply(ehr_request_t *req, const ehr_reply_t *reply);
 
 /* Shorthands: a message without data, good or bad. */
@@ -285,8 +286,10 @@ ngx_int_t ehr_reply_header(ehr_request_t *req, const char *name,
 
 /* -- steps (step.c): batches on behalf of a request ------------------------ */
 
-/* A batch whose first statement (position 0) sets the actor.  NULL: no
- * memory.  `system`: login and the like, on nobody's behalf. */
+/* A batch whose first statement (position 0) sets who acts (nobody, unless
+ * signed in) and what the batch reaches: as far as the actor does, or, for
+ * login, registration and the like, as far as the system.  NULL without
+ * memory. */
 typedef enum { EHR_AS_ACTOR, EHR_AS_SYSTEM } ehr_as_t;
 
 ehr_batch_t *ehr_step_begin(ehr_request_t *req, ehr_lane_t lane, ehr_as_t as);
@@ -296,9 +299,10 @@ ehr_batch_t *ehr_step_begin(ehr_request_t *req, ehr_lane_t lane, ehr_as_t as);
 ngx_int_t ehr_step_idempotency(ehr_request_t *req, ehr_batch_t *batch);
 
 /*
- * Submits; step(req, batch) is called when everything is committed.  On
- * failure req->failed, or else ehr_step_failed(), answers.  Returns NGX_OK
- * always after a reply was or will be given.
+ * Submits; step(req, batch) is called when everything is committed.  When the
+ * database refused, req->failed, or else ehr_step_failed(), answers; when it
+ * is away, or the outcome is unknown, 503 is answered here.  NGX_OK: a reply
+ * was or will be given; the batch is not the caller's any more in any case.
  */
 ngx_int_t ehr_step_send(ehr_request_t *req, ehr_batch_t *batch,
     ehr_step_pt step);
@@ -307,22 +311,26 @@ ngx_int_t ehr_step_send(ehr_request_t *req, ehr_batch_t *batch,
 void ehr_step_failed(ehr_request_t *req, ehr_batch_t *batch);
 
 /* Audits a read before it is answered: `then` runs when the audit row is
- * durable.  Rows of a worker are written together (see read_audit.c). */
+ * durable, or 503 is answered.  Rows of a worker are written together (see
+ * read_audit.c).  NGX_ERROR without memory: nothing is under way. */
 typedef void (*ehr_audited_pt)(ehr_request_t *req);
 
 ngx_int_t ehr_audit_read(ehr_request_t *req, const char *entity,
     ngx_str_t *entity_id, ngx_str_t *patient_id, ehr_audited_pt then);
 
-/* ehr.request of the batch: id, address, agent, method, route, time, mac. */
+/* ehr.request of the batch: id, address, agent, method, route, time, mac; at
+ * most 800 bytes.  NGX_ERROR without memory. */
 ngx_int_t ehr_request_context(ehr_request_t *req, ngx_str_t *json);
 
-/* "own", "team", "all" by permissions; "" for anonymous. */
+/* "own", "team", "all" by permissions, with a portal token always "own"; ""
+ * for anonymous. */
 const char *ehr_request_scope(ehr_request_t *req);
 
 
 /* -- conditional and repeated requests ------------------------------------- */
 
-/* If-Match → version to expect; 0: none given; -1: cannot match anything. */
+/* If-Match → version to expect; 0: any (none given, or *); -1: cannot match
+ * anything. */
 ngx_int_t ehr_if_match(ehr_request_t *req);
 
 /* Header by name (lower case); NULL if absent. */

@@ -302,7 +302,8 @@ size_t ehr_normalize(const ehr_field_t *field, const char *text, size_t len,
  * CREATE   $1 id, then one for each writable field in field order, a
  *          sensitive field's blind index directly after it.
  * KEEP     as CREATE, then: idempotency actor, key, route, body hash
- *          (bytea), status: inserts the record ehr.idempotency_keys too.
+ *          (bytea): inserts the record ehr.idempotency_keys too, with
+ *          status 201.
  * REPLAY   $1 idempotency actor, $2 key: the columns of the row as it was
  *          created, from ehr.idempotency_keys.row.
  * UPDATE   $1 id, $2 expected version or null, $3 bigint mask of present
