@@ -55,9 +55,10 @@ sub _facts {
     push @facts, "Not read: $_" for @{ $outcome->{unreadable} };
     push @facts, map { "The counts of $_ do not add up: an error of this tool" }
         $tally->unbalanced;
-    push @facts, sprintf '%d resources in %.1f s, of which %d were sent '
+    push @facts, sprintf '%d resources in %.1f s, %d of them sent '
         . '(%.0f a second).', $tally->count('files'), $seconds,
-        $tally->count('taken'), $tally->count('taken') / ($seconds || 1);
+        $tally->count('taken'), $tally->count('taken') / ($seconds || 1)
+        if !$outcome->{dryRun};
     push @facts, "Stopped: $outcome->{stopped}",
         'Run it again: it goes on where it stopped.' if $outcome->{stopped};
 

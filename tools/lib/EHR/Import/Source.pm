@@ -54,7 +54,7 @@ sub each_document {
             }
         } else {
             _each_member($file, sub { $each->(++$number, $_[0]) })
-                or $broken->(_base($file), 'not a tar archive that gzip made');
+                or $broken->(_base($file), 'is not a whole tar archive of gzip');
         }
     }
 
@@ -78,19 +78,28 @@ sub _base {
 
 sub _each_member {
     my ($file, $each) = @_;
+    my $broken;
 
-    local $Archive::Tar::WARN = 0;
-    my $next = Archive::Tar->iter($file, Archive::Tar::Constant::COMPRESS_GZIP
-        (), { filter => qr/\.json$/i }) or return 0;
+    # Archive::Tar tells of an archive that is cut short by a warning only
+    my $quietly = sub {
+        my ($act) = @_;
+        local $Archive::Tar::WARN = 1;
+        local $SIG{__WARN__} = sub { $broken = 1 };
+        return $act->();
+    };
 
-    while (my $member = $next->()) {
+    my $next = $quietly->(sub {
+        Archive::Tar->iter($file, Archive::Tar::Constant::COMPRESS_GZIP(),
+                           { filter => qr/\.json$/i })
+    }) or return 0;
+
+    while (my $member = $quietly->($next)) {
         next if !$member->is_file || _base($member->name) =~ /^\./;
         my $text = $member->get_content;
         $each->(\$text);
     }
 
-    # an archive cut short ends the iteration without a word but its error
-    return !Archive::Tar->error;
+    return !$broken;
 }
 
 1;

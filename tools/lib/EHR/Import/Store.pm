@@ -15,10 +15,11 @@ my %CONTACT = map { $_ => 1 }
        emergencyContactName emergencyContactPhone qualification);
 
 
-# api: an EHR::Client, or undef in a dry run; tally: an EHR::Import::Tally
+# api: an EHR::Client, or undef in a dry run; tally: an EHR::Import::Tally;
+# seen: a hash in which a dry run remembers what it would have sent
 sub new {
     my ($class, %option) = @_;
-    return bless { %option, lists => {} }, $class;
+    return bless { seen => {}, %option, lists => {} }, $class;
 }
 
 
@@ -26,7 +27,7 @@ sub new {
 sub find {
     my ($self, $collection, $id, $field) = @_;
 
-    return undef if !$self->{api};
+    return $self->{seen}{"$collection $id"} if !$self->{api};
 
     my $answer = $self->{api}->get($collection, ($field // 'externalId') => $id,
                                    limit => 1);
@@ -65,9 +66,7 @@ sub put {
     my ($self, $collection, $type, $body, %option) = @_;
     my $id = $body->{externalId};
 
-    if (!$self->{api}) {
-        return (taken => { id => "dry-$id", %$body });
-    }
+    return $self->_pretend($collection, $body) if !$self->{api};
 
     my $known = $self->{lists}{$collection};
     my $row = $known ? $known->{$id}
@@ -97,6 +96,17 @@ sub put {
     }
 
     return (refused => 'refused: ' . EHR::Client::refusal($answer), $answer);
+}
+
+
+sub _pretend {
+    my ($self, $collection, $body) = @_;
+    my $seen = \$self->{seen}{"$collection $body->{externalId}"};
+
+    return (there => $$seen) if $$seen;
+    $$seen = { id => "dry-$body->{externalId}",
+               additionalData => $body->{additionalData} };
+    return (taken => $$seen);
 }
 
 
@@ -150,6 +160,9 @@ sub _without_contact {
 # for nothing.  Returns the last answer.
 sub change {
     my ($self, $path, $change) = @_;
+
+    return { status => 200 } if !$self->{api};
+
     my $answer = $self->{api}->get($path);
 
     return $answer if $answer->{status} != 200;
