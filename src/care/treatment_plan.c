@@ -13,12 +13,26 @@ ngx_int_t
 ehr_treatment_plan_of_appointment(ehr_request_t *req)
 {
     int               field;
+    uint64_t         *mask;
+    ngx_int_t         rc;
     const char       *sql;
     ehr_list_t        list;
     ehr_batch_t      *batch;
     ehr_param_t       params[2];
     ehr_record_t     *record = ehr_request_record(req);
     ehr_statement_t  *statement;
+
+    mask = ngx_palloc(req->pool, sizeof(uint64_t));
+    if (mask == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ehr_record_fields(req, record, mask);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    req->state = mask;
 
     field = ehr_field_index(record->fields, "appointmentId",
                             sizeof("appointmentId") - 1);
@@ -32,9 +46,12 @@ ehr_treatment_plan_of_appointment(ehr_request_t *req)
     list.descending = 1;
 
     sql = ehr_sql_list(record->fields, &list, &req->arena);
-    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
+    if (sql == NULL) {
+        return NGX_ERROR;
+    }
 
-    if (sql == NULL || batch == NULL) {
+    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
+    if (batch == NULL) {
         return NGX_ERROR;
     }
 
