@@ -321,6 +321,9 @@ ngx_int_t ehr_audit_read(ehr_request_t *req, const char *entity,
 /* ehr.request of the batch: id, address, agent, method, route, time, mac; at
  * most 800 bytes.  NGX_ERROR without memory. */
 ngx_int_t ehr_request_context(ehr_request_t *req, ngx_str_t *json);
+/* The same and the actor as plain text, in the order the mac covers them: id,
+ * actor, time, address, agent, method, route, mac, by newlines. */
+ngx_int_t ehr_request_line(ehr_request_t *req, ngx_str_t *line);
 
 /* "own", "team", "all" by permissions, with a portal token always "own"; ""
  * for anonymous. */

@@ -16,13 +16,9 @@ typedef struct {
     ehr_request_t      *req;            /* NULL: gone; still audited */
     ehr_audited_pt      then;
 
-    /* copied, for the request may go */
-    u_char              actor[EHR_UUID_TEXT + 1];
-    u_char              entity_id[EHR_UUID_TEXT + 1];
-    u_char              patient_id[EHR_UUID_TEXT + 1];
-    const char         *entity;
-    u_char             *context;
-    size_t              context_len;
+    /* as ehr.audit_reads() wants it; copied, for the request may go */
+    size_t              len;
+    u_char              line[];
 } ehr_audit_entry_t;
 
 
@@ -46,47 +42,38 @@ static ngx_int_t ehr_audit_statement(ehr_batch_t *batch);
 static void ehr_audit_done(ehr_batch_t *batch, void *data);
 static void ehr_audit_finish(ngx_queue_t *entries, ngx_int_t ok);
 static void ehr_audit_free(ehr_audit_entry_t *entry);
-static ngx_int_t ehr_audit_column(ngx_pool_t *pool, ehr_param_t *param,
-    const char *(*text)(ehr_audit_entry_t *entry), size_t longest);
-static const char *ehr_audit_actor(ehr_audit_entry_t *entry);
-static const char *ehr_audit_entity(ehr_audit_entry_t *entry);
-static const char *ehr_audit_entity_id(ehr_audit_entry_t *entry);
-static const char *ehr_audit_patient_id(ehr_audit_entry_t *entry);
-static const char *ehr_audit_context(ehr_audit_entry_t *entry);
 
 
 ngx_int_t
 ehr_audit_read(ehr_request_t *req, const char *entity, ngx_str_t *entity_id,
     ngx_str_t *patient_id, ehr_audited_pt then)
 {
-    ngx_str_t           context;
+    u_char             *p;
+    ngx_str_t           line;
     ehr_audit_entry_t  *entry;
 
-    if (ehr_request_context(req, &context) != NGX_OK) {
+    static ngx_str_t  none = ngx_null_string;
+
+    if (ehr_request_line(req, &line) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    entry = ngx_calloc(sizeof(ehr_audit_entry_t) + context.len + 1,
-                       ngx_cycle->log);
+    entity_id = entity_id ? entity_id : &none;
+    patient_id = patient_id ? patient_id : &none;
+
+    entry = ngx_alloc(sizeof(ehr_audit_entry_t) + line.len
+                      + ngx_strlen(entity) + entity_id->len + patient_id->len
+                      + 3, ngx_cycle->log);
     if (entry == NULL) {
         return NGX_ERROR;
     }
 
     entry->req = req;
     entry->then = then;
-    entry->entity = entity;
-    entry->context = (u_char *) (entry + 1);
-    entry->context_len = context.len;
-    ngx_memcpy(entry->context, context.data, context.len);
-    ngx_memcpy(entry->actor, req->who.user_text, EHR_UUID_TEXT);
 
-    if (entity_id && entity_id->len == EHR_UUID_TEXT) {
-        ngx_memcpy(entry->entity_id, entity_id->data, EHR_UUID_TEXT);
-    }
-
-    if (patient_id && patient_id->len == EHR_UUID_TEXT) {
-        ngx_memcpy(entry->patient_id, patient_id->data, EHR_UUID_TEXT);
-    }
+    p = ngx_sprintf(entry->line, "%V\n%s\n%V\n%V", &line, entity, entity_id,
+                    patient_id);
+    entry->len = p - entry->line;
 
     if (!ehr_reads.ready) {
         ngx_queue_init(&ehr_reads.waiting);
@@ -184,131 +171,50 @@ ehr_audit_batch(void)
 }
 
 
-static const char *
-ehr_audit_actor(ehr_audit_entry_t *entry)
-{
-    return (char *) entry->actor;
-}
-
-
-static const char *
-ehr_audit_entity(ehr_audit_entry_t *entry)
-{
-    return entry->entity;
-}
-
-
-static const char *
-ehr_audit_entity_id(ehr_audit_entry_t *entry)
-{
-    return (char *) entry->entity_id;
-}
-
-
-static const char *
-ehr_audit_patient_id(ehr_audit_entry_t *entry)
-{
-    return (char *) entry->patient_id;
-}
-
-
-static const char *
-ehr_audit_context(ehr_audit_entry_t *entry)
-{
-    return (char *) entry->context;
-}
-
-
-/* One column of all entries as an array literal. */
-
-static ngx_int_t
-ehr_audit_column(ngx_pool_t *pool, ehr_param_t *param,
-    const char *(*text)(ehr_audit_entry_t *entry), size_t longest)
-{
-    u_char             *p, *literal;
-    size_t              n;
-    const char         *from;
-    ngx_queue_t        *q;
-
-    n = 0;
-
-    for (q = ngx_queue_head(&ehr_reads.sent);
-         q != ngx_queue_sentinel(&ehr_reads.sent);
-         q = ngx_queue_next(q))
-    {
-        n++;
-    }
-
-    literal = ngx_pnalloc(pool, n * (2 * longest + 3) + 3);
-    if (literal == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = literal;
-    *p++ = '{';
-
-    for (q = ngx_queue_head(&ehr_reads.sent);
-         q != ngx_queue_sentinel(&ehr_reads.sent);
-         q = ngx_queue_next(q))
-    {
-        if (p > literal + 1) {
-            *p++ = ',';
-        }
-
-        from = text(ngx_queue_data(q, ehr_audit_entry_t, queue));
-
-        if (*from == '\0') {
-            p = ngx_cpymem(p, "NULL", 4);
-            continue;
-        }
-
-        *p++ = '"';
-
-        for ( /* void */ ; *from; from++) {
-            if (*from == '"' || *from == '\\') {
-                *p++ = '\\';
-            }
-
-            *p++ = *from;
-        }
-
-        *p++ = '"';
-    }
-
-    *p++ = '}';
-    *p = '\0';
-
-    ngx_memzero(param, sizeof(ehr_param_t));
-    param->value = (char *) literal;
-
-    return NGX_OK;
-}
-
+/* All that are about to be sent, in one parameter. */
 
 static ngx_int_t
 ehr_audit_statement(ehr_batch_t *batch)
 {
-    ehr_param_t  params[5];
+    size_t              len;
+    u_char             *p, *text;
+    ngx_queue_t        *q;
+    ehr_param_t         param;
+    ehr_audit_entry_t  *entry;
 
-    if (ehr_audit_column(batch->pool, &params[0], ehr_audit_actor,
-                         EHR_UUID_TEXT)
-        != NGX_OK
-        || ehr_audit_column(batch->pool, &params[1], ehr_audit_entity, 64)
-           != NGX_OK
-        || ehr_audit_column(batch->pool, &params[2], ehr_audit_entity_id,
-                            EHR_UUID_TEXT)
-           != NGX_OK
-        || ehr_audit_column(batch->pool, &params[3], ehr_audit_patient_id,
-                            EHR_UUID_TEXT)
-           != NGX_OK
-        || ehr_audit_column(batch->pool, &params[4], ehr_audit_context, 800)
-           != NGX_OK)
+    len = 0;
+
+    for (q = ngx_queue_head(&ehr_reads.sent);
+         q != ngx_queue_sentinel(&ehr_reads.sent);
+         q = ngx_queue_next(q))
     {
+        entry = ngx_queue_data(q, ehr_audit_entry_t, queue);
+        len += entry->len + 1;
+    }
+
+    text = ngx_pnalloc(batch->pool, len);
+    if (text == NULL) {
         return NGX_ERROR;
     }
 
-    return ehr_batch_add(batch, ehr_queries[EHR_QUERY_AUDIT_READS], 5,
-                         params);
+    p = text;
+
+    for (q = ngx_queue_head(&ehr_reads.sent);
+         q != ngx_queue_sentinel(&ehr_reads.sent);
+         q = ngx_queue_next(q))
+    {
+        entry = ngx_queue_data(q, ehr_audit_entry_t, queue);
+        p = ngx_cpymem(p, entry->line, entry->len);
+        *p++ = '\f';
+    }
+
+    p[-1] = '\0';
+
+    ngx_memzero(&param, sizeof(ehr_param_t));
+    param.value = (char *) text;
+
+    return ehr_batch_add(batch, ehr_queries[EHR_QUERY_AUDIT_READS], 1,
+                         &param);
 }
 
 

@@ -7,6 +7,15 @@
 #include "database_error.h"
 
 
+/* The values of a request's context, in the order the mac covers them. */
+enum { ID, ACTOR, AT, IP, AGENT, METHOD, ROUTE, EHR_CONTEXT_PARTS };
+
+/* No context is longer. */
+#define EHR_CONTEXT_TEXT  640
+
+
+static ngx_int_t ehr_context_parts(ehr_request_t *req,
+    ngx_str_t part[EHR_CONTEXT_PARTS], ngx_str_t *text);
 static void ehr_step_done(ehr_batch_t *batch, void *data);
 static void ehr_step_away(ehr_request_t *req, ngx_int_t rc);
 static u_char *ehr_context_text(u_char *out, const u_char *text, size_t len,
@@ -48,35 +57,33 @@ ehr_context_text(u_char *out, const u_char *text, size_t len, size_t most)
 
 
 /*
- * What every audit row of this request says about it.  The mac covers the
- * same values joined by newlines, see sql/README.md.
+ * What every audit row of this request says about it: the values joined by
+ * newlines, and after them the mac that covers them, see sql/README.md.
+ * `part` are the values; 64 bytes of mac end the text.
  */
 
-ngx_int_t
-ehr_request_context(ehr_request_t *req, ngx_str_t *json)
+static ngx_int_t
+ehr_context_parts(ehr_request_t *req, ngx_str_t part[EHR_CONTEXT_PARTS],
+    ngx_str_t *text)
 {
     size_t            i;
-    u_char           *p, *end, *canonical;
+    u_char           *p, *end;
     ngx_tm_t          tm;
-    ngx_str_t         part[7], text, route;
     ngx_time_t       *now;
     ngx_table_elt_t  *agent;
+    u_char            at[sizeof("2026-11-21T04:38:11.000Z")];
 
-    enum { ID, ACTOR, AT, IP, AGENT, METHOD, ROUTE };
+    static const size_t  most[EHR_CONTEXT_PARTS] = {
+        64, 36, 32, 64, 200, 16, 96
+    };
 
-    static const size_t  most[7] = { 64, 36, 32, 64, 200, 16, 96 };
-    static const char   *names[7] = { "id", NULL, "at", "ip", "agent",
-                                      "method", "route" };
-
-    ngx_memzero(part, sizeof(part));
+    ngx_memzero(part, EHR_CONTEXT_PARTS * sizeof(ngx_str_t));
 
     part[ID] = req->id;
     part[IP] = req->http->connection->addr_text;
     part[METHOD] = req->http->method_name;
-
-    route.data = (u_char *) (req->route ? req->route->path : "-");
-    route.len = ngx_strlen(route.data);
-    part[ROUTE] = route;
+    part[ROUTE].data = (u_char *) (req->route ? req->route->path : "-");
+    part[ROUTE].len = ngx_strlen(part[ROUTE].data);
 
     if (req->signed_in) {
         part[ACTOR].data = req->who.user_text;
@@ -88,23 +95,23 @@ ehr_request_context(ehr_request_t *req, ngx_str_t *json)
         part[AGENT] = agent->value;
     }
 
-    p = ngx_pnalloc(req->pool, 2 * 600 + 256);
+    now = ngx_timeofday();
+    ngx_gmtime(now->sec, &tm);
+
+    part[AT].data = at;
+    part[AT].len = ngx_sprintf(at, "%4d-%02d-%02dT%02d:%02d:%02d.%03MZ",
+                               tm.ngx_tm_year, tm.ngx_tm_mon, tm.ngx_tm_mday,
+                               tm.ngx_tm_hour, tm.ngx_tm_min, tm.ngx_tm_sec,
+                               now->msec) - at;
+
+    p = ngx_pnalloc(req->pool, EHR_CONTEXT_TEXT);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    now = ngx_timeofday();
-    ngx_gmtime(now->sec, &tm);
+    text->data = p;
 
-    part[AT].data = p;
-    p = ngx_sprintf(p, "%4d-%02d-%02dT%02d:%02d:%02d.%03MZ",
-                    tm.ngx_tm_year, tm.ngx_tm_mon, tm.ngx_tm_mday,
-                    tm.ngx_tm_hour, tm.ngx_tm_min, tm.ngx_tm_sec, now->msec);
-    part[AT].len = p - part[AT].data;
-
-    canonical = p;
-
-    for (i = 0; i < 7; i++) {
+    for (i = 0; i < EHR_CONTEXT_PARTS; i++) {
         if (i) {
             *p++ = '\n';
         }
@@ -115,24 +122,56 @@ ehr_request_context(ehr_request_t *req, ngx_str_t *json)
         p = end;
     }
 
-    text.data = canonical;
-    text.len = p - canonical;
+    text->len = p - text->data;
+    *p++ = '\n';
+
+    if (ehr_audit_mac(&req->conf->keys, text, p) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    text->len += 1 + 64;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ehr_request_line(ehr_request_t *req, ngx_str_t *line)
+{
+    ngx_str_t  part[EHR_CONTEXT_PARTS];
+
+    return ehr_context_parts(req, part, line);
+}
+
+
+ngx_int_t
+ehr_request_context(ehr_request_t *req, ngx_str_t *json)
+{
+    size_t      i;
+    u_char     *p;
+    ngx_str_t   part[EHR_CONTEXT_PARTS], text;
+
+    static const char  *names[EHR_CONTEXT_PARTS] = {
+        "id", NULL, "at", "ip", "agent", "method", "route"
+    };
+
+    p = ngx_pnalloc(req->pool, EHR_CONTEXT_TEXT + 128);
+
+    if (p == NULL || ehr_context_parts(req, part, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     json->data = p;
 
-    for (i = 0; i < 7; i++) {
+    for (i = 0; i < EHR_CONTEXT_PARTS; i++) {
         if (names[i]) {
             p = ngx_sprintf(p, "%c\"%s\":\"%V\"", i ? ',' : '{', names[i],
                             &part[i]);
         }
     }
 
-    p = ngx_cpymem(p, ",\"mac\":\"", sizeof(",\"mac\":\"") - 1);
-
-    if (ehr_audit_mac(&req->conf->keys, &text, p) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    p = ngx_cpymem(p + 64, "\"}", sizeof("\"}"));
+    p = ngx_sprintf(p, ",\"mac\":\"%*s\"}%Z", (size_t) 64,
+                    text.data + text.len - 64);
 
     json->len = p - 1 - json->data;
 

@@ -26,7 +26,7 @@ sub new {
     return bless { hospital => $hospital, body => $body,
         read => $hospital->statement(
             'SELECT % FROM ehr.patients AS t WHERE t.id = $1::uuid%'),
-        audit => $hospital->statement('SELECT ehr.audit_reads($1::%'),
+        audit => $hospital->statement('SELECT ehr.audit_reads($1::text)%'),
         insert => $hospital->statement('INSERT INTO ehr.vitals %') }, $class;
 }
 
@@ -47,13 +47,13 @@ sub select {
 # durable before anybody is answered.
 sub audited_select {
     my ($self) = @_;
-    my $nurse = $self->{hospital}->actor;
-    my $context = $self->context('GET', '/patients/{id}');
+    my ($constant, $zeros) = ('019aa000-0000-7000-8000-000000000000', '0' x 64);
+    my $line = join '\n', $constant, $self->{hospital}->actor,
+        '2026-11-21T04:38:11.000Z', '127.0.0.1', '', 'GET', '/patients/{id}',
+        $zeros, 'patients', '';
+    my $id = "'00000000-0000-7000-8000-' || :patient";
+    my $audit = fill($self->{audit}, "(E'$line' || $id || E'\\n' || $id)");
 
-    $context =~ s/"/\\"/g;
-    my $audit = fill($self->{audit}, "'{$nurse}'", "'{patients}'",
-        "('{' || $patient || '}')", "('{' || $patient || '}')",
-        qq('{"$context"}'));
     return { name => 'audited-select', script => join '', $draw,
         pipeline($self->begin(''), $self->read_statement),
         pipeline(begin_as('', 'system', ''), $audit) };
