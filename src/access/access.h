@@ -133,11 +133,10 @@ typedef struct {
 /*
  * Signs an access token: header alg, typ "JWT" (the only one libjwt 1.10
  * writes and accepts), kid; claims iss, sub, email, roles, aud
- * ("staff"/"portal"), sid, iat, issued (unless issued_at is 0), exp,
- * jti.  email may be empty: the claim is left out.  who->issued == 0 means
- * now, who->expires == 0 means a lifetime
- * after that; the texts and permissions of *who are not looked at.  The
- * token is allocated from pool.
+ * ("staff"/"portal"), sid, iat, issued (unless issued_at is 0), exp, jti.
+ * email may be empty: the claim is left out.  who->issued == 0 means now,
+ * who->expires == 0 means a lifetime after that; the texts and permissions of
+ * *who are not looked at.  The token is allocated from pool.
  */
 ngx_int_t ehr_token_sign(ehr_token_conf_t *conf, ngx_pool_t *pool,
     const ehr_principal_t *who, ngx_str_t *email, ngx_str_t *token);
