@@ -110,6 +110,82 @@ sub type {
 
 sub is_nullable { ref $_[0]{type} && grep { $_ eq 'null' } @{ $_[0]{type} } }
 
+# What is wrong with a value by its schema: sentences, each with where.  Knows
+# of JSON Schema what the document uses.
+sub faults {
+    my ($self, $schema, $value, $at) = @_;
+    $schema = $self->resolve($schema);
+    $at = '' unless defined $at;
+    my @types = ref $schema->{type} ? @{ $schema->{type} } : $schema->{type};
+
+    return "$at: no schema" unless defined $types[0];
+    my $type = kind($value);
+    $type = 'number' if $type eq 'integer' && !grep { $_ eq 'integer' } @types;
+    return "$at: is $type, not @types" unless grep { $_ eq $type } @types;
+    return () if $type eq 'null';
+
+    my @faults;
+    push @faults, "$at: not one of the values" if $schema->{enum}
+        && !grep { defined && $_ eq $value } @{ $schema->{enum} };
+    if ($type eq 'string') {
+        my $pattern = $schema->{pattern};
+        $pattern =~ s/\\u([0-9a-f]{4})/\\x{$1}/g if $pattern;
+        push @faults, "$at: does not match" if $pattern
+            && $value !~ /$pattern/;
+        push @faults, "$at: too long" if defined $schema->{maxLength}
+            && length $value > $schema->{maxLength};
+        push @faults, "$at: not a $schema->{format}"
+            if $schema->{format} && !fits($schema->{format}, $value);
+    }
+    if ($type =~ /number|integer/) {
+        push @faults, "$at: too small" if defined $schema->{minimum}
+            && $value < $schema->{minimum};
+        push @faults, "$at: too large" if defined $schema->{maximum}
+            && $value > $schema->{maximum};
+    }
+    if ($type eq 'array') {
+        push @faults, map {
+            $self->faults($schema->{items}, $value->[$_], "$at\[$_]")
+        } 0 .. $#$value;
+    }
+    if ($type eq 'object' && $schema->{properties}) {
+        push @faults, map { "$at.$_: missing" }
+            grep { !exists $value->{$_} } @{ $schema->{required} || [] };
+        for my $name (sort keys %$value) {
+            my $property = $schema->{properties}{$name};
+            push @faults, $property
+                ? $self->faults($property, $value->{$name}, "$at.$name")
+                : "$at.$name: not in the schema";
+        }
+    }
+    return @faults;
+}
+
+# The JSON type of a decoded value.
+sub kind {
+    my ($value) = @_;
+    return 'null' unless defined $value;
+    return 'array' if ref $value eq 'ARRAY';
+    return 'object' if ref $value eq 'HASH';
+    return 'boolean' if ref $value;
+    require B;
+    return 'string'
+        unless B::svref_2object(\$value)->FLAGS & (B::SVf_IOK() | B::SVf_NOK());
+    return $value == int $value ? 'integer' : 'number';
+}
+
+sub fits {
+    my ($format, $value) = @_;
+    my %form = (
+        uuid => qr/\A[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\z/,
+        date => qr/\A\d{4}-\d\d-\d\d\z/,
+        'date-time' => qr/\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z\z/,
+        email => qr/\A[^@\s]+@[^@\s]+\z/,
+        uri => qr{\A[a-z]+://\S+\z},
+    );
+    return $form{$format} ? $value =~ $form{$format} : 0;
+}
+
 # Fills the parameters of a path template in, in order.
 sub fill {
     my ($template, @ids) = @_;
