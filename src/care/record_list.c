@@ -18,6 +18,8 @@ static void ehr_list_write(ehr_request_t *req, ehr_listing_t *listing,
     PGresult *result);
 static ngx_int_t ehr_list_meta(ehr_request_t *req, ehr_listing_t *listing,
     PGresult *result, PGresult *total);
+static ngx_int_t ehr_list_audit(ehr_request_t *req, ehr_listing_t *listing,
+    PGresult *result);
 static void ehr_list_reply(ehr_request_t *req);
 
 
@@ -259,9 +261,7 @@ ehr_list_done(ehr_request_t *req, ehr_batch_t *batch)
     listing->reply.meta = &listing->meta;
 
     if (rc == NGX_OK && record->patient >= 0) {
-        rc = ehr_audit_read(req, record->resource->table, NULL,
-                            listing->list.parent ? &req->params[0] : NULL,
-                            ehr_list_reply);
+        rc = ehr_list_audit(req, listing, rows);
 
     } else if (rc == NGX_OK) {
         ehr_list_reply(req);
@@ -271,6 +271,42 @@ ehr_list_done(ehr_request_t *req, ehr_batch_t *batch)
         ehr_reply_message(req, NGX_HTTP_INTERNAL_SERVER_ERROR,
                           EHR_MESSAGE_INTERNAL_ERROR);
     }
+}
+
+
+/* A list below a patient is one read of that record; any other is a read of
+ * each record it shows. */
+
+static ngx_int_t
+ehr_list_audit(ehr_request_t *req, ehr_listing_t *listing, PGresult *result)
+{
+    ngx_uint_t      i, n, below;
+    ehr_record_t   *record = listing->record;
+    ehr_audited_t  *rows;
+
+    below = listing->list.parent
+            && ngx_strcmp(record->resource->parent, "patients") == 0;
+
+    n = below ? 1 : ngx_min((ngx_uint_t) PQntuples(result), listing->limit);
+
+    rows = ngx_pcalloc(req->pool, (n + 1) * sizeof(ehr_audited_t));
+    if (rows == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (below) {
+        rows[0].patient = req->params[0];
+
+    } else {
+        for (i = 0; i < n; i++) {
+            rows[i].entity = ehr_result_value(result, (int) i, 0);
+            rows[i].patient = ehr_result_value(result, (int) i,
+                                               record->patient);
+        }
+    }
+
+    return ehr_audit_read(req, record->resource->table, rows, n,
+                          ehr_list_reply);
 }
 
 

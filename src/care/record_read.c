@@ -165,7 +165,8 @@ ehr_record_reply_row(ehr_request_t *req, ehr_record_t *record,
     PGresult *result, ngx_uint_t status, ehr_message_t message)
 {
     uint64_t         *mask = req->state;
-    ngx_str_t         id, patient, version;
+    ngx_str_t         id, version;
+    ehr_audited_t     audited;
     ehr_row_reply_t  *waiting;
 
     if (PQntuples(result) == 0) {
@@ -212,9 +213,10 @@ ehr_record_reply_row(ehr_request_t *req, ehr_record_t *record,
         return;
     }
 
-    patient = ehr_result_value(result, 0, record->patient);
+    audited.entity = id;
+    audited.patient = ehr_result_value(result, 0, record->patient);
 
-    if (ehr_audit_read(req, record->resource->table, &id, &patient,
+    if (ehr_audit_read(req, record->resource->table, &audited, 1,
                        ehr_record_reply_now)
         != NGX_OK)
     {

@@ -315,8 +315,16 @@ void ehr_step_failed(ehr_request_t *req, ehr_batch_t *batch);
  * read_audit.c).  NGX_ERROR without memory: nothing is under way. */
 typedef void (*ehr_audited_pt)(ehr_request_t *req);
 
+/* What was read: both are UUID texts, or empty. */
+typedef struct {
+    ngx_str_t               entity;
+    ngx_str_t               patient;
+} ehr_audited_t;
+
+/* `entity` is the table; one audit row for each of the n rows that are shown,
+ * or one that names none. */
 ngx_int_t ehr_audit_read(ehr_request_t *req, const char *entity,
-    ngx_str_t *entity_id, ngx_str_t *patient_id, ehr_audited_pt then);
+    const ehr_audited_t *rows, ngx_uint_t n, ehr_audited_pt then);
 
 /* ehr.request of the batch: id, address, agent, method, route, time, mac; at
  * most 800 bytes.  NGX_ERROR without memory. */

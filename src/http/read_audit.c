@@ -45,25 +45,29 @@ static void ehr_audit_free(ehr_audit_entry_t *entry);
 
 
 ngx_int_t
-ehr_audit_read(ehr_request_t *req, const char *entity, ngx_str_t *entity_id,
-    ngx_str_t *patient_id, ehr_audited_pt then)
+ehr_audit_read(ehr_request_t *req, const char *entity,
+    const ehr_audited_t *rows, ngx_uint_t n, ehr_audited_pt then)
 {
     u_char             *p;
     ngx_str_t           line;
+    ngx_uint_t          i;
     ehr_audit_entry_t  *entry;
 
-    static ngx_str_t  none = ngx_null_string;
+    static const ehr_audited_t  nothing;
 
     if (ehr_request_line(req, &line) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    entity_id = entity_id ? entity_id : &none;
-    patient_id = patient_id ? patient_id : &none;
+    if (n == 0) {
+        rows = &nothing;
+        n = 1;
+    }
 
-    entry = ngx_alloc(sizeof(ehr_audit_entry_t) + line.len
-                      + ngx_strlen(entity) + entity_id->len + patient_id->len
-                      + 3, ngx_cycle->log);
+    entry = ngx_alloc(sizeof(ehr_audit_entry_t)
+                      + n * (line.len + ngx_strlen(entity)
+                             + 2 * EHR_UUID_TEXT + 4),
+                      ngx_cycle->log);
     if (entry == NULL) {
         return NGX_ERROR;
     }
@@ -71,8 +75,17 @@ ehr_audit_read(ehr_request_t *req, const char *entity, ngx_str_t *entity_id,
     entry->req = req;
     entry->then = then;
 
-    p = ngx_sprintf(entry->line, "%V\n%s\n%V\n%V", &line, entity, entity_id,
-                    patient_id);
+    p = entry->line;
+
+    for (i = 0; i < n; i++) {
+        if (i) {
+            *p++ = '\f';
+        }
+
+        p = ngx_sprintf(p, "%V\n%s\n%V\n%V", &line, entity, &rows[i].entity,
+                        &rows[i].patient);
+    }
+
     entry->len = p - entry->line;
 
     if (!ehr_reads.ready) {
