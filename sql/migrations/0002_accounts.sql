@@ -515,6 +515,8 @@ BEGIN
     INSERT INTO ehr.refresh_tokens (id, session_id, token_hash, expires_at)
     VALUES (token, session, hash, now() + lifetime);
 
+    PERFORM ehr.audit_event('LOGIN', 'users', who, NULL, NULL);
+
     RETURN QUERY SELECT session, to_json(has),
         (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
 END

@@ -10,7 +10,8 @@ SELECT u.id, s.password_hash, u.status, to_json(u.roles)::text AS roles,
   LEFT JOIN ehr.user_secrets s ON s.user_id = u.id
  WHERE u.email_index = $1::bytea;
 
--- Opens a session; the actor is the user who signs in.
+-- Opens a session and writes its audit row LOGIN; the actor is the user who
+-- signs in.
 -- $1 session id; $2 user id; $3 audience, 'staff' or 'portal'; $4 refresh
 -- token's id; $5 its SHA-256, bytea; $6 its lifetime, as '2592000 seconds';
 -- $7 the access token's lifetime; $8 ip; $9 user agent
@@ -47,18 +48,24 @@ SELECT id, audience, ip, user_agent, created_at, last_used_at, expires_at
  WHERE user_id = ehr.actor() AND ended_at IS NULL AND expires_at > now()
  ORDER BY created_at DESC, id;
 
--- Ends a session of the actor; the actor's own scope.
+-- Ends a session of the actor and writes the audit row; the actor's own scope.
 -- $1 session id; $2 reason, LOGOUT or ENDED
 -- → id, access_until (epoch seconds): no row: not there, not yours or ended
 -- name: SESSION_END
-UPDATE ehr.sessions
-   SET ended_at = clock_timestamp(), end_reason = $2::text
- WHERE id = $1::uuid AND user_id = ehr.actor() AND ended_at IS NULL
-RETURNING id, ceil(extract(epoch FROM access_until))::bigint AS access_until;
+WITH ended AS (
+    UPDATE ehr.sessions
+       SET ended_at = clock_timestamp(), end_reason = $2::text
+     WHERE id = $1::uuid AND user_id = ehr.actor() AND ended_at IS NULL
+    RETURNING id, ceil(extract(epoch FROM access_until))::bigint
+        AS access_until)
+SELECT id, access_until,
+       ehr.audit_event('LOGOUT', 'sessions', id, NULL, NULL) AS written
+  FROM ended;
 
--- Ends all sessions of the actor but one; the actor's own scope.
+-- Ends all sessions of the actor but one; the actor's own scope.  AUDIT_EVENT
+-- follows in the same batch.
 -- $1 session id to keep, or null; $2 reason, LOGOUT or ENDED
--- → as SESSION_END, one row each
+-- → id, access_until, one row each
 -- name: SESSION_END_ALL
 UPDATE ehr.sessions
    SET ended_at = clock_timestamp(), end_reason = $2::text

@@ -288,10 +288,7 @@ ehr_login_record(ehr_request_t *req, ehr_login_t *login)
                       : NULL;
 
     if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_LOGIN_RECORD], 9, params)
-        != NGX_OK
-        || ehr_account_audit(batch, "LOGIN", "users",
-                             (char *) login->id.data)
-           != NGX_OK)
+        != NGX_OK)
     {
         ehr_batch_destroy(batch);
         return NGX_ERROR;
@@ -315,7 +312,11 @@ ehr_login_recorded(ehr_request_t *req, ehr_batch_t *batch)
                             login->audience)
            != NGX_OK)
     {
-        ehr_login_refused(req, batch);
+        if (ehr_login_refuse(req, login) != NGX_OK) {
+            ehr_reply_message(req, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                              EHR_MESSAGE_INTERNAL_ERROR);
+        }
+
         return;
     }
 
