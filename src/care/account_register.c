@@ -56,9 +56,16 @@ ehr_register_save(ehr_request_t *req, ehr_new_account_t *account,
 {
     ehr_batch_t  *batch;
 
-    /* nobody's request keeps its idempotency key under nobody */
+    if (ehr_account_become(req, account->id) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_SYSTEM);
+
+    /* the new account acts, but nobody's request keeps its idempotency key
+     * under nobody, so that a repetition finds it */
+    req->signed_in = 0;
+
     if (batch == NULL) {
         return NGX_ERROR;
     }

@@ -225,9 +225,8 @@ ehr_session_end(ehr_request_t *req, const char *session, const char *reason,
                                       : EHR_QUERY_SESSION_END],
                       2, params)
         != NGX_OK
-        || ehr_account_audit(batch, "LOGOUT", "sessions",
-                             all ? NULL : session)
-           != NGX_OK)
+        || (all && ehr_account_audit(batch, "LOGOUT", "sessions", NULL)
+                   != NGX_OK))
     {
         ehr_batch_destroy(batch);
         return NGX_ERROR;
