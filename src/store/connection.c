@@ -44,7 +44,7 @@ ehr_connection_open(ehr_connection_t *connection, const ehr_target_t *target)
     ngx_memzero(connection->prepared,
                 ehr_statement_registered() + EHR_STATEMENTS_INTERNED);
     connection->in_flight = 0;
-    connection->writes = 0;
+    connection->lengthy = 0;
     connection->served = 0;
     connection->dirty = 0;
     connection->unfit = 0;

@@ -85,7 +85,7 @@ ehr_pipeline_send(ehr_connection_t *connection, ehr_batch_t *batch)
         connection->head_since = ngx_current_msec;
     }
 
-    connection->writes += batch->writes;
+    connection->lengthy += ehr_batch_lengthy(batch);
     connection->c->idle = 0;
     connection->dirty = 1;
 
@@ -361,7 +361,7 @@ ehr_pipeline_synced(ehr_connection_t *connection, ehr_unit_t *unit)
 
     case EHR_UNIT_BATCH:
         connection->in_flight--;
-        connection->writes -= unit->batch->writes;
+        connection->lengthy -= ehr_batch_lengthy(unit->batch);
         connection->head_since = ngx_current_msec;
         connection->served++;
         ehr_batch_synced(unit->batch);

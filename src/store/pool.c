@@ -8,7 +8,7 @@
  * no wakeup, so few busy connections answer far more than many idle ones.
  * They keep away from connections whose oldest batch takes long.  Writes are
  * spread, for commits wait for the disk one after another on a connection,
- * but together on several.
+ * but together on several; so is background work, which may take long.
  */
 
 #include "store_private.h"
@@ -260,7 +260,7 @@ ehr_pool_choose(ehr_pool_t *pool, ehr_batch_t *batch)
 {
     ehr_connection_t  *connection;
 
-    if (!batch->writes) {
+    if (!ehr_batch_lengthy(batch)) {
         connection = ehr_pool_packed(pool);
 
         if (connection != NULL) {
@@ -317,7 +317,7 @@ ehr_pool_packed(ehr_pool_t *pool)
         }
 
         if (connection->in_flight < pool->conf->pipeline
-            && connection->writes == 0
+            && connection->lengthy == 0
             && !ehr_pool_slow(connection))
         {
             return connection;

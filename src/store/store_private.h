@@ -94,6 +94,10 @@ typedef struct ehr_batch_private_s {
     ehr_call_t              calls[EHR_BATCH_STATEMENTS];
 } ehr_batch_private_t;
 
+/* Takes longer than a read: a commit waits for the disk, background work goes
+ * through many rows.  No read should wait behind it. */
+#define ehr_batch_lengthy(batch)  ((batch)->writes || (batch)->background)
+
 /* Keeps a result of the batch's statement at `position`. */
 void ehr_batch_result(ehr_batch_t *batch, PGresult *result);
 /* Fills batch->error from a result, unless there is an error already. */
@@ -134,7 +138,7 @@ struct ehr_connection_s {
 
     ngx_queue_t             fifo;       /* ehr_unit_t, oldest first */
     ngx_uint_t              in_flight;  /* batches in it */
-    ngx_uint_t              writes;     /* of these, writing ones */
+    ngx_uint_t              lengthy;    /* of these, lengthy ones */
     ngx_msec_t              head_since; /* when the oldest became the oldest */
     ngx_uint_t              served;     /* batches since connecting */
     ehr_unit_t              check;

@@ -72,8 +72,9 @@ sub serve_plain {
             return 200    '$body';
         }
 END
-    $self->env->reload;
+    $self->env->restart_nginx;
     $self->env->wait_ready;
+    sleep 1;                    # for the other worker
 }
 
 # The text of the statement that a request has run, as PostgreSQL got it.
