@@ -7,6 +7,7 @@
 
 static ngx_table_elt_t *ehr_header_push(ehr_request_t *req, const char *name,
     ngx_str_t *value);
+static int ehr_reply_is_stale(ehr_request_t *req, const ehr_reply_t *reply);
 static ngx_int_t ehr_reply_headers(ehr_request_t *req,
     const ehr_reply_t *reply);
 static void ehr_reply_envelope(ehr_request_t *req, const ehr_reply_t *reply,
@@ -307,9 +308,12 @@ ehr_reply_send(ehr_request_t *req, ngx_uint_t status, ehr_out_t *body)
         ngx_str_set(&r->headers_out.status_line, "422 Unprocessable Content");
     }
 
-    /* nginx would compare If-Match of a PATCH with the new version */
     r->disable_not_modified = (r->method != NGX_HTTP_GET
                                && r->method != NGX_HTTP_HEAD);
+
+    /* ours: nginx would answer with a page of its own and close */
+    r->headers_in.if_match = NULL;
+    r->headers_in.if_unmodified_since = NULL;
 
     if (ehr_reply_header(req, "Cache-Control", &no_store) != NGX_OK
         || ehr_reply_header(req, "X-Request-Id", &req->id) != NGX_OK)
@@ -337,11 +341,36 @@ ehr_reply_send(ehr_request_t *req, ngx_uint_t status, ehr_out_t *body)
 }
 
 
+/* Whether a read has another version than the one that is asked for. */
+
+static int
+ehr_reply_is_stale(ehr_request_t *req, const ehr_reply_t *reply)
+{
+    ngx_int_t  expected;
+
+    if ((req->http->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) == 0
+        || reply->version == 0)
+    {
+        return 0;
+    }
+
+    expected = ehr_if_match(req);
+
+    return expected != 0 && expected != reply->version;
+}
+
+
 void
 ehr_reply(ehr_request_t *req, const ehr_reply_t *reply)
 {
     ehr_out_t            out;
     ngx_http_request_t  *r = req->http;
+
+    if (ehr_reply_is_stale(req, reply)) {
+        ehr_reply_message(req, NGX_HTTP_PRECONDITION_FAILED,
+                          EHR_MESSAGE_STALE_VERSION);
+        return;
+    }
 
     ehr_reply_envelope(req, reply, &out);
 
