@@ -487,7 +487,7 @@ END
 $$;
 
 -- Opens a session with its first refresh token.  No row: the account is not
--- active any more.  The roles are those that hold while the account's row is
+-- active any more, or not a patient at the portal.  The roles are those that hold while the account's row is
 -- locked, and issued (µs since 1970) is read after it was: a revocation that
 -- comes later is later by its clock too.
 CREATE FUNCTION ehr.session_begin(session uuid, who uuid, for_audience text,
@@ -503,6 +503,7 @@ BEGIN
 
     UPDATE ehr.users SET last_login_at = now()
      WHERE id = who AND status = 'ACTIVE' AND deleted_at IS NULL
+       AND (for_audience = 'staff' OR 'PATIENT' = ANY (users.roles))
     RETURNING roles INTO has;
     IF NOT FOUND THEN
         RETURN;

@@ -92,8 +92,20 @@ ehr_poll_roles(PGresult *result)
     int                row, n;
     ngx_str_t          name;
     static ehr_role_t  roles[EHR_ROLES];
+    static unsigned    told;
 
-    n = ngx_min(PQntuples(result), EHR_ROLES);
+    n = PQntuples(result);
+
+    if (n > EHR_ROLES) {
+        if (!told) {
+            ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
+                          "ehr: there are %d roles, %d can be held; those "
+                          "behind allow nothing", n, EHR_ROLES);
+            told = 1;
+        }
+
+        n = EHR_ROLES;
+    }
 
     ngx_memzero(roles, sizeof(roles));
 

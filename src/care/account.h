@@ -41,6 +41,7 @@ struct ehr_new_account_s {
     ehr_values_t            values;     /* of the action's input */
     ngx_str_t               id;         /* of the new account */
     ngx_str_t               patient;    /* registration: and of its patient */
+    ngx_str_t               answer;     /* JSON text, NUL-terminated */
 
     /* Called with the bcrypt hash.  NGX_ERROR is answered 500. */
     ngx_int_t             (*save)(ehr_request_t *req,
@@ -53,9 +54,16 @@ struct ehr_new_account_s {
 ngx_int_t ehr_account_hash(ehr_request_t *req, ehr_new_account_t *account,
     ehr_value_t password);
 
-/* 201 with this JSON text as data. */
-void ehr_account_reply_created(ehr_request_t *req, const u_char *json,
-    size_t len);
+/* A batch of the new account as its own actor, with the idempotency check in
+ * it.  NULL without memory. */
+ehr_batch_t *ehr_account_begin(ehr_request_t *req,
+    ehr_new_account_t *account);
+
+/* Keeps account->answer under the request's key, if it has one, and sends:
+ * 201 with the answer, again for a repetition.  NGX_OK or NGX_ERROR; the batch
+ * is used up. */
+ngx_int_t ehr_account_send(ehr_request_t *req, ehr_new_account_t *account,
+    ehr_batch_t *batch);
 
 
 /* -- tokens (account_tokens.c) --------------------------------------------- */

@@ -11,7 +11,6 @@
 static ngx_int_t ehr_setup_token_fits(ehr_request_t *req, ehr_value_t token);
 static ngx_int_t ehr_setup_save(ehr_request_t *req,
     ehr_new_account_t *account, const char *hash);
-static void ehr_setup_saved(ehr_request_t *req, ehr_batch_t *batch);
 
 
 ngx_int_t
@@ -75,6 +74,7 @@ static ngx_int_t
 ehr_setup_save(ehr_request_t *req, ehr_new_account_t *account,
     const char *hash)
 {
+    u_char        *p;
     ehr_batch_t   *batch;
     ehr_param_t    params[6];
     ehr_values_t  *values = &account->values;
@@ -87,7 +87,9 @@ ehr_setup_save(ehr_request_t *req, ehr_new_account_t *account,
     params[5].value = ehr_input_value(&ehr_input_setup, values,
                                       "lastName").text;
 
-    if (ehr_account_become(req, account->id) != NGX_OK
+    p = ngx_pnalloc(req->pool, 64);
+
+    if (p == NULL
         || ehr_account_seal(req, ehr_resource_find("users"), "email",
                             ehr_input_value(&ehr_input_setup, values,
                                             "email"),
@@ -97,7 +99,11 @@ ehr_setup_save(ehr_request_t *req, ehr_new_account_t *account,
         return NGX_ERROR;
     }
 
-    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_SYSTEM);
+    account->answer.data = p;
+    p = ngx_sprintf(p, "{\"id\":\"%V\"}%Z", &account->id);
+    account->answer.len = p - 1 - account->answer.data;
+
+    batch = ehr_account_begin(req, account);
     if (batch == NULL) {
         return NGX_ERROR;
     }
@@ -109,17 +115,5 @@ ehr_setup_save(ehr_request_t *req, ehr_new_account_t *account,
         return NGX_ERROR;
     }
 
-    return ehr_step_send(req, batch, ehr_setup_saved);
-}
-
-
-static void
-ehr_setup_saved(ehr_request_t *req, ehr_batch_t *batch)
-{
-    u_char              json[64], *end;
-    ehr_new_account_t  *account = req->state;
-
-    end = ngx_snprintf(json, sizeof(json), "{\"id\":\"%V\"}", &account->id);
-
-    ehr_account_reply_created(req, json, end - json);
+    return ehr_account_send(req, account, batch);
 }

@@ -57,8 +57,7 @@ ehr_account_create_user(ehr_request_t *req)
     json_decref(secret);
 
     if (rc == -1) {
-        ehr_reply_fields(req, errors.forbidden ? NGX_HTTP_FORBIDDEN : 422,
-                         &errors);
+        ehr_reply_invalid(req, &errors);
         return NGX_OK;
     }
 

@@ -56,8 +56,7 @@ ehr_record_add_create(ehr_request_t *req, ehr_record_t *record, json_t *body,
                           &errors);
 
         if (rc == -1) {
-            ehr_reply_fields(req, errors.forbidden
-                                  ? NGX_HTTP_FORBIDDEN : 422, &errors);
+            ehr_reply_invalid(req, &errors);
             rc = NGX_DONE;
 
         } else if (rc != 0) {

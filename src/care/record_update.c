@@ -48,8 +48,7 @@ ehr_record_write(ehr_request_t *req, ehr_write_t write)
                       &req->arena, &values, &errors);
 
     if (rc == -1) {
-        ehr_reply_fields(req, errors.forbidden ? NGX_HTTP_FORBIDDEN : 422,
-                         &errors);
+        ehr_reply_invalid(req, &errors);
         return NGX_OK;
     }
 

@@ -113,6 +113,7 @@ typedef struct {
     const ehr_route_t      *route;          /* NULL: no such path or method */
     ngx_uint_t              index;
     ngx_uint_t              methods;        /* all methods of this path */
+    unsigned                flags;          /* of any route of this path */
     ngx_str_t               values[EHR_PATH_PARAMETERS];
     ngx_uint_t              n;
 } ehr_match_t;
@@ -271,6 +272,8 @@ void ehr_reply_message(ehr_request_t *req, ngx_uint_t status,
     ehr_message_t message);
 void ehr_reply_fields(ehr_request_t *req, ngx_uint_t status,
     const ehr_field_errors_t *errors);
+/* 422, or 403 if a field that the writer may not set is among them. */
+void ehr_reply_invalid(ehr_request_t *req, const ehr_field_errors_t *errors);
 void ehr_reply_field(ehr_request_t *req, ngx_uint_t status,
     const char *field, ehr_message_t message);
 /* 503 (database away, queue full) or 429 with Retry-After. */

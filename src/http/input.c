@@ -41,8 +41,7 @@ ehr_request_input(ehr_request_t *req, const ehr_resource_t *input,
     json_decref(body);
 
     if (rc == -1) {
-        ehr_reply_fields(req, errors.forbidden ? NGX_HTTP_FORBIDDEN : 422,
-                         &errors);
+        ehr_reply_invalid(req, &errors);
         return NGX_DONE;
     }
 

@@ -434,6 +434,14 @@ ehr_reply_fields(ehr_request_t *req, ngx_uint_t status,
 
 
 void
+ehr_reply_invalid(ehr_request_t *req, const ehr_field_errors_t *errors)
+{
+    ehr_reply_fields(req, errors->forbidden ? NGX_HTTP_FORBIDDEN : 422,
+                     errors);
+}
+
+
+void
 ehr_reply_field(ehr_request_t *req, ngx_uint_t status, const char *field,
     ehr_message_t message)
 {

@@ -274,9 +274,7 @@ ehr_request_route(ehr_request_t *req)
     ehr_request_path(req, &path);
     ehr_router_match(req->http->method, &path, &match);
 
-    if (match.methods == 0
-        || (match.route && (match.route->flags & EHR_ROUTE_ROOT)))
-    {
+    if (match.methods == 0 || (match.flags & EHR_ROUTE_ROOT)) {
         ehr_reply_message(req, NGX_HTTP_NOT_FOUND, EHR_MESSAGE_NOT_FOUND);
         return NGX_DONE;
     }

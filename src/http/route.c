@@ -13,6 +13,7 @@ struct ehr_node_s {
     ehr_node_t     *parameter;      /* the child that takes any segment */
     ehr_node_t     *next;           /* sibling */
     ngx_uint_t      methods;
+    unsigned        flags;          /* of the path's routes */
     ngx_int_t       routes[5];      /* by ehr_method_slot(), -1: none */
 };
 
@@ -224,6 +225,7 @@ ehr_router_init(ngx_pool_t *pool)
 
         node->routes[slot] = route - ehr_routes;
         node->methods |= route->method;
+        node->flags |= route->flags;
         ehr_router_n++;
     }
 
@@ -269,6 +271,7 @@ ehr_router_match(ngx_uint_t method, ngx_str_t *uri, ehr_match_t *match)
     }
 
     match->methods = node->methods;
+    match->flags = node->flags;
     slot = ehr_method_slot(method == NGX_HTTP_HEAD ? NGX_HTTP_GET : method);
 
     if (slot >= 0 && node->routes[slot] >= 0) {
