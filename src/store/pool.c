@@ -8,7 +8,7 @@
  * no wakeup, so few busy connections answer far more than many idle ones.
  * They keep away from connections whose oldest batch takes long.  Writes are
  * spread, for commits wait for the disk one after another on a connection,
- * but together on several; so is background work, which may take long.
+ * but together on several.
  */
 
 #include "store_private.h"
@@ -25,6 +25,7 @@ static ehr_connection_t *ehr_pool_choose(ehr_pool_t *pool,
     ehr_batch_t *batch);
 static ngx_uint_t ehr_pool_slow(ehr_connection_t *connection);
 static ehr_connection_t *ehr_pool_packed(ehr_pool_t *pool);
+static ngx_uint_t ehr_pool_load(ehr_connection_t *connection);
 static ehr_connection_t *ehr_pool_least_loaded(ehr_pool_t *pool);
 static void ehr_pool_pump_handler(ngx_event_t *ev);
 static ngx_int_t ehr_pool_send_head(ehr_pool_t *pool);
@@ -260,7 +261,7 @@ ehr_pool_choose(ehr_pool_t *pool, ehr_batch_t *batch)
 {
     ehr_connection_t  *connection;
 
-    if (!ehr_batch_lengthy(batch)) {
+    if (!batch->writes) {
         connection = ehr_pool_packed(pool);
 
         if (connection != NULL) {
@@ -276,10 +277,11 @@ ehr_pool_choose(ehr_pool_t *pool, ehr_batch_t *batch)
 
     pool->crowded = 1;
 
-    /* behind a slow batch only if no new connection is to be had soon */
+    /* behind a slow batch, or a write that may become one, only if no new
+     * connection is to be had soon */
 
     if (connection != NULL
-        && ehr_pool_slow(connection)
+        && (connection->writes > 0 || ehr_pool_slow(connection))
         && ehr_supply_growing(pool))
     {
         return NULL;
@@ -317,7 +319,7 @@ ehr_pool_packed(ehr_pool_t *pool)
         }
 
         if (connection->in_flight < pool->conf->pipeline
-            && connection->lengthy == 0
+            && connection->writes == 0
             && !ehr_pool_slow(connection))
         {
             return connection;
@@ -328,8 +330,19 @@ ehr_pool_packed(ehr_pool_t *pool)
 }
 
 
-/* The connection with the fewest batches, the last such, where the reads come
- * to at last; NULL if all are full. */
+/* What a batch has to expect on a connection: writes may wait for the disk or
+ * a lock, and behind a slow batch comes whoever has no choice. */
+static ngx_uint_t
+ehr_pool_load(ehr_connection_t *connection)
+{
+    return connection->in_flight + connection->writes
+           + (ehr_pool_slow(connection) ? 2 * connection->pool->conf->pipeline
+                                        : 0);
+}
+
+
+/* The connection with the least load, the last such, where the reads come to
+ * at last; NULL if all are full. */
 static ehr_connection_t *
 ehr_pool_least_loaded(ehr_pool_t *pool)
 {
@@ -343,7 +356,8 @@ ehr_pool_least_loaded(ehr_pool_t *pool)
 
         if (connection->state == EHR_CONNECTION_UP
             && connection->in_flight < pool->conf->pipeline
-            && (best == NULL || connection->in_flight <= best->in_flight))
+            && (best == NULL
+                || ehr_pool_load(connection) <= ehr_pool_load(best)))
         {
             best = connection;
         }

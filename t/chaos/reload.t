@@ -1,0 +1,119 @@
+# nginx reloads its configuration, ends, or is replaced by another binary while
+# clients read, write and sign in.  A request that a worker has begun is
+# answered; others are lost at most where stock nginx loses them, too: on a
+# connection that was kept alive.
+
+use EHR::Test;
+use EHR::Test::Chaos;
+
+my $env = chaos_environment(name => 'reload',
+    server_conf => "location = /plain { return 200 '{}'; }");
+place($env);
+my $user = accounts($env)->{users}{doctor};
+my %mix = (mix => { read => 12, list => 4, bare => 12, login => 1 },
+    login => [@$user{qw(email password)}]);
+
+subtest 'reloads' => sub {
+    my $ours = start_load($env, %mix, processes => 1, connections => 8);
+    my $stock = start_load($env, mix => { plain => 1 }, processes => 1,
+        connections => 8);
+
+    my $reloads = until_over(1, sub { $env->reload; sleep 0.1 }, 20);
+    my $plain = $stock->stop;
+    my $records = $ours->stop;
+    my ($lost, $theirs) = map { scalar lost($_) } $records, $plain;
+
+    note sprintf '%d reloads: %d of %d lost, stock nginx %d of %d', $reloads,
+        $lost, scalar @$records, $theirs, scalar @$plain;
+    none_torn($records);
+    none_executed($records);
+
+    # per request, with room for chance: three deviations of a count as small
+    my $share = $theirs * @$records / @$plain;
+    cmp_ok $lost, '<=', $share + 3 * sqrt($share + 1),
+        'no more are lost than by stock nginx';
+    check_load($env, $ours, $records, 'reloads');
+};
+
+subtest 'the end by QUIT, while the database is slow' => sub {
+    my $load = start_load($env, %mix);
+    my $lock = hold($env, 'LOCK TABLE ehr.vitals IN ACCESS EXCLUSIVE MODE');
+
+    sleep 0.5;
+    my @workers = $env->worker_pids;
+    my $master = $env->master_pid;
+    kill 'QUIT', $master;
+    sleep 0.5;
+    is scalar(grep { -d "/proc/$_" } @workers), 2,
+        'workers stay for what is under way';
+    my $released = time();
+    release($lock);
+    ok wait_until(20, sub { !-d "/proc/$master" }), 'and end after it';
+    my $records = $load->stop;
+    $env->start_nginx;
+    $env->wait_ready;
+
+    my @late = grep { $_->{ended} > $released } acknowledged($records, 'bare');
+    ok @late, scalar(@late) . ' writes that waited are acknowledged';
+    none_torn($records);
+    none_executed($records);
+    check_load($env, $load, $records, 'the end by QUIT', refused => 1);
+};
+
+subtest 'the end by TERM' => sub {
+    my $load = start_load($env);
+
+    $env->stop_nginx('TERM');
+    $env->start_nginx;
+    $env->wait_ready;
+    sleep 0.5;
+    check_load($env, $load, $load->stop, 'the end by TERM', refused => 1);
+};
+
+subtest 'another binary takes over' => sub {
+    my $load = start_load($env, %mix);
+    my $old = $env->master_pid;
+    my @workers = $env->worker_pids;
+
+    kill 'USR2', $old;
+    ok wait_until(20, sub {
+        my $new = $env->master_pid;
+        return $new && $new != $old && @{[$env->worker_pids]};
+    }), 'a new master runs beside the old one';
+    sleep 0.5;
+    kill 'WINCH', $old;
+    ok wait_until(20, sub { !grep { -d "/proc/$_" } @workers }),
+        'the old workers have ended';
+    kill 'QUIT', $old;
+    ok wait_until(20, sub { !-d "/proc/$old" }), 'and the old master';
+    sleep 0.5;
+
+    my $records = $load->stop;
+    none_torn($records);
+    none_executed($records);
+    check_load($env, $load, $records, 'another binary');
+};
+
+logs_clean($env);
+done_testing;
+
+sub lost { return grep { !$_->{status} } @{ $_[0] } }
+
+sub none_torn {
+    my ($records) = @_;
+
+    is scalar(grep { $_->{error} eq 'torn' } @$records), 0,
+        'no answer broke off';
+    is scalar(grep { $_->{error} eq 'cut' && $_->{fresh} } @$records), 0,
+        'no new connection was lost';
+}
+
+# What was begun was answered: of a request that was cut there is no trace.
+sub none_executed {
+    my ($records) = @_;
+    my @cut = map { "'$_->{request}'" } grep { $_->{error} eq 'cut' } @$records;
+    my $list = join ',', @cut, "''";
+
+    is $env->sql('SELECT request_id, action FROM ehr.audit_log WHERE'
+        . " request_id IN ($list)"), '', 'nothing was done and not answered';
+}
