@@ -3,17 +3,32 @@
 -- For the system only; neither the row's version nor the audit log changes,
 -- for what it says does not.
 
+-- Looks at the thousand rows that follow `after` by id: up to `most` of an older
+-- version, and if there are fewer the last id looked at, with null.  No row:
+-- all were looked at.
 CREATE FUNCTION ehr.rekey_find(relation regclass, field text,
-    version integer, most integer) RETURNS TABLE (id uuid, sealed bytea)
+    version integer, most integer, after uuid)
+RETURNS TABLE (id uuid, sealed bytea)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM ehr.check_system();
 
     RETURN QUERY EXECUTE format(
-        'SELECT t.id, t.%I FROM %s t
-          WHERE get_byte(t.%1$I, 0) < $1 LIMIT $2', field, relation)
-      USING version, most;
+        'WITH next AS MATERIALIZED (
+             SELECT t.id, t.%I AS sealed FROM %s t
+              WHERE t.id > $3 ORDER BY t.id LIMIT 1000
+         ), older AS MATERIALIZED (
+             SELECT n.id, n.sealed FROM next n
+              WHERE get_byte(n.sealed, 0) < $1 ORDER BY n.id LIMIT $2
+         )
+         SELECT o.id, o.sealed FROM older o
+         UNION ALL
+         (SELECT n.id, NULL FROM next n
+           WHERE (SELECT count(*) FROM older) < $2
+           ORDER BY n.id DESC LIMIT 1)
+         ORDER BY 1, 2', field, relation)
+      USING version, most, after;
 END
 $$;
 
@@ -63,7 +78,9 @@ BEGIN
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION ehr.rekey_find(regclass, text, integer, integer),
+REVOKE EXECUTE ON FUNCTION ehr.rekey_find(regclass, text, integer, integer,
+        uuid),
     ehr.rekey(regclass, text, uuid, bytea, bytea) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ehr.rekey_find(regclass, text, integer, integer),
+GRANT EXECUTE ON FUNCTION ehr.rekey_find(regclass, text, integer, integer,
+        uuid),
     ehr.rekey(regclass, text, uuid, bytea, bytea) TO ehr_app;

@@ -9,14 +9,16 @@
 #include "housekeeping.h"
 
 
-#define EHR_REKEY_ROWS  15          /* a batch holds 16 statements */
+#define EHR_REKEY_START "00000000-0000-0000-0000-000000000000"
 
 static ngx_uint_t      ehr_rekey_resource;     /* where the search stands */
 static size_t          ehr_rekey_field;
+static u_char          ehr_rekey_after[EHR_UUID_TEXT + 1] = EHR_REKEY_START;
 static unsigned        ehr_rekey_finished;
 
 
 static ehr_record_t *ehr_rekey_next(void);
+static void ehr_rekey_begin_field(void);
 static void ehr_rekey_find_done(ehr_batch_t *batch, void *data);
 static ngx_int_t ehr_rekey_add(ehr_batch_t *batch, ehr_record_t *record,
     PGresult *found, int row);
@@ -55,7 +57,7 @@ ehr_rekey(void)
 {
     u_char               table[128], version[NGX_INT_T_LEN + 1];
     ehr_batch_t         *batch;
-    ehr_param_t          params[4];
+    ehr_param_t          params[5];
     ehr_record_t        *record;
     ehr_field_keys_t    *keys = &ehr_worker.conf->keys;
 
@@ -82,9 +84,10 @@ ehr_rekey(void)
     params[0].value = (char *) table;
     params[1].value = record->fields->fields[ehr_rekey_field]->column;
     params[2].value = (char *) version;
-    params[3].value = "15";
+    params[3].value = "15";         /* a batch holds 16 statements */
+    params[4].value = (char *) ehr_rekey_after;
 
-    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_REKEY_FIND], 4, params)
+    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_REKEY_FIND], 5, params)
         != NGX_OK)
     {
         ehr_batch_destroy(batch);
@@ -99,9 +102,20 @@ ehr_rekey(void)
 
 
 static void
+ehr_rekey_begin_field(void)
+{
+    ngx_memcpy(ehr_rekey_after, EHR_REKEY_START, EHR_UUID_TEXT);
+}
+
+
+/* The ciphertexts found, and last how far the search got.  One that does not
+ * open stays as it is and holds up no other. */
+
+static void
 ehr_rekey_find_done(ehr_batch_t *batch, void *data)
 {
     int            row;
+    ngx_str_t      id;
     PGresult      *found;
     ehr_batch_t   *next;
     ehr_record_t  *record;
@@ -115,6 +129,7 @@ ehr_rekey_find_done(ehr_batch_t *batch, void *data)
 
     if (PQntuples(found) == 0) {
         ehr_rekey_field++;
+        ehr_rekey_begin_field();
         ehr_task_done(EHR_TASK_REKEY, 1);
         return;
     }
@@ -127,21 +142,32 @@ ehr_rekey_find_done(ehr_batch_t *batch, void *data)
         return;
     }
 
-    for (row = 0; row < ngx_min(PQntuples(found), EHR_REKEY_ROWS); row++) {
-        if (ehr_rekey_add(next, record, found, row) != NGX_OK) {
+    for (row = 0; row < PQntuples(found); row++) {
+        id = ehr_result_value(found, row, 0);
+
+        if (!PQgetisnull(found, row, 1)
+            && ehr_rekey_add(next, record, found, row) != NGX_OK)
+        {
             ngx_log_error(NGX_LOG_CRIT, batch->log, 0,
-                          "ehr: a value of %s.%s does not open with the "
+                          "ehr: %s.%s of row %V does not open with the "
                           "configured keys; it is not encrypted again",
                           record->resource->table,
-                          record->fields->fields[ehr_rekey_field]->column);
-            ehr_batch_destroy(next);
-            ehr_rekey_field++;
-            ehr_task_done(EHR_TASK_REKEY, 0);
-            return;
+                          record->fields->fields[ehr_rekey_field]->column,
+                          &id);
         }
     }
 
+    ngx_memcpy(ehr_rekey_after, PQgetvalue(found, row - 1, 0),
+               EHR_UUID_TEXT);
+
+    if (next->n == 1) {
+        ehr_batch_destroy(next);
+        ehr_task_done(EHR_TASK_REKEY, 1);
+        return;
+    }
+
     if (ehr_housekeeping_send(next, ehr_rekey_done) != NGX_OK) {
+        ehr_rekey_begin_field();
         ehr_task_done(EHR_TASK_REKEY, 0);
     }
 }
@@ -216,5 +242,6 @@ ehr_rekey_done(ehr_batch_t *batch, void *data)
         return;
     }
 
+    ehr_rekey_begin_field();
     ehr_task_done(EHR_TASK_REKEY, 0);
 }
