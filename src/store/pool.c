@@ -8,7 +8,7 @@
  * no wakeup, so few busy connections answer far more than many idle ones.
  * They keep away from connections whose oldest batch takes long.  Writes are
  * spread, for commits wait for the disk one after another on a connection,
- * but together on several.
+ * but together on several; so is background work, which may take long.
  */
 
 #include "store_private.h"
@@ -261,7 +261,7 @@ ehr_pool_choose(ehr_pool_t *pool, ehr_batch_t *batch)
 {
     ehr_connection_t  *connection;
 
-    if (!batch->writes) {
+    if (!ehr_batch_lengthy(batch)) {
         connection = ehr_pool_packed(pool);
 
         if (connection != NULL) {
@@ -281,7 +281,7 @@ ehr_pool_choose(ehr_pool_t *pool, ehr_batch_t *batch)
      * connection is to be had soon */
 
     if (connection != NULL
-        && (connection->writes > 0 || ehr_pool_slow(connection))
+        && (connection->lengthy > 0 || ehr_pool_slow(connection))
         && ehr_supply_growing(pool))
     {
         return NULL;
@@ -319,7 +319,7 @@ ehr_pool_packed(ehr_pool_t *pool)
         }
 
         if (connection->in_flight < pool->conf->pipeline
-            && connection->writes == 0
+            && connection->lengthy == 0
             && !ehr_pool_slow(connection))
         {
             return connection;
@@ -330,12 +330,12 @@ ehr_pool_packed(ehr_pool_t *pool)
 }
 
 
-/* What a batch has to expect on a connection: writes may wait for the disk or
- * a lock, and behind a slow batch comes whoever has no choice. */
+/* What a batch has to expect on a connection: lengthy ones may wait for the
+ * disk or a lock, and behind a slow batch comes whoever has no choice. */
 static ngx_uint_t
 ehr_pool_load(ehr_connection_t *connection)
 {
-    return connection->in_flight + connection->writes
+    return connection->in_flight + connection->lengthy
            + (ehr_pool_slow(connection) ? 2 * connection->pool->conf->pipeline
                                         : 0);
 }
