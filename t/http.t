@@ -410,6 +410,18 @@ sub conditions {
         headers => { 'If-Match' => $_ }), 404, [], "nobody, $_")
         for '"1"', '*';
 
+    for my $read (qw(get head)) {
+        is $admin->$read($url, headers => { 'If-Match' => $_ })->{status}, 200,
+            "$read with If-Match $_" for '"4"', 'W/"4"', '*';
+        is $admin->$read($url, headers => { 'If-Match' => $_ })->{status}, 412,
+            "$read with If-Match $_" for '"3"', 'x';
+    }
+    refused($admin->get($url, headers => { 'If-Match' => '"3"' }), 412, [],
+        'a read of an old version');
+    is $admin->get($_, headers => { 'If-Match' => '"3"',
+        'If-Unmodified-Since' => 'Sat, 01 Jan 2000 00:00:00 GMT' })->{status},
+        200, "$_ has no version" for "$v1/patients?limit=1", '/health';
+
     my $tag = $admin->get($url)->{headers}{etag};
     for my $value ($tag, "W/$tag", qq("7", $tag), '*') {
         my $got = $admin->get($url, headers => { 'If-None-Match' => $value });

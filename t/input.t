@@ -1,0 +1,516 @@
+# Input of every kind that does not belong, in every field of every resource
+# and every query parameter, by the OpenAPI document: never a 5xx, the field is
+# named, rows stay as they are, and the database never sees a statement that
+# legitimate requests do not make.
+
+use EHR::Test;
+use EHR::Test::Bodies;
+use EHR::Test::Document;
+use JSON::PP ();
+
+my $env = start_environment(name => 'input', workers => 2, pg_settings =>
+    "pg_stat_statements.track = all\npg_stat_statements.max = 20000");
+my $admin = client('admin', $env);
+my $nobody = client(undef, $env);
+my $document = EHR::Test::Document->load($nobody);
+my $bodies = EHR::Test::Bodies->new($document, $env);
+my @resources = $document->resources;
+my $json = JSON::PP->new->utf8->canonical->allow_nonref;
+my $v1 = '/api/v1';
+
+my @sql = ("'; DROP TABLE ehr.patients; --", "' OR '1'='1", "1; SELECT 1",
+    "') UNION SELECT password_hash FROM ehr.user_secrets --", "\\'; --",
+    "\$1", "\$\$; COMMIT; \$\$", "%s%n%1\$s", "lastName) --", "/**/",
+    "'||(SELECT pg_sleep(9))||'", "{\"a\":1}", "{1,2}", "NULL", "x\\x00",
+    "\xe2\x80\x99 OR 1=1", "\$(id)", "<script>", "../../../etc/passwd");
+
+# what a field's bounds need of another field
+my %together = (
+    'vitals.bpSystolic' => { bpDiastolic => undef },
+    'vitals.bpDiastolic' => { bpSystolic => undef },
+    'clinics.latitude' => { longitude => 0.5 },
+    'clinics.longitude' => { latitude => 0.5 },
+);
+
+my $nobodies = 0;
+my %allowed = legitimate();
+my $rows = rows_of_tables();
+attack_fields($_) for @resources;
+attack_own_account();
+attack_actions();
+attack_queries();
+attack_headers();
+statements();
+
+logs_clean($env);
+done_testing;
+
+# -- what is watched ----------------------------------------------------------
+
+sub rows_of_tables {
+    return { map { $_->[0] => $_->[1] } $env->rows(q{
+        SELECT table_name, (xpath('/row/c/text()', query_to_xml(format(
+            'SELECT count(*) AS c FROM ehr.%I', table_name), false, true,
+            '')))[1]::text
+          FROM information_schema.tables
+         WHERE table_schema = 'ehr' AND table_type = 'BASE TABLE'
+           AND table_name !~ 'audit'}) };
+}
+
+sub texts {
+    return map { $_->[0] => 1 } $env->rows(q{
+        SELECT DISTINCT regexp_replace(query, '\s+', ' ', 'g')
+          FROM pg_stat_statements s JOIN pg_roles r ON r.oid = s.userid
+         WHERE r.rolname <> 'postgres'});
+}
+
+# Every request there is, in every legitimate shape.
+sub legitimate {
+    for my $resource (@resources) {
+        my $client = $bodies->client($resource);
+        my $collection = $bodies->collection($resource);
+        my $body = $bodies->full($resource);
+        my $kept = $client->post($collection, json => $body,
+            headers => { 'Idempotency-Key' => "input-$resource->{name}" });
+        is $kept->{status}, 201, "$resource->{name} with a key"
+            or diag $kept->{body};
+        my $made = $bodies->make($resource);
+        my $item = $bodies->item($resource, $made->{id});
+        for my $field (sort keys %{ $resource->{update}{properties} }) {
+            my $value = $client->get($item)->{data}{$field};
+            $value = $bodies->value($resource, $field,
+                $resource->{update}{properties}{$field})
+                unless defined $value;
+            $client->patch($item, json => { $field => $value });
+        }
+        $client->patch($item, json => {});
+        $client->put($item, json => $client->get($item)->{data});
+        $client->delete($item);
+        $admin->post("$item/restore") if $resource->{restore};
+    }
+    for my $operation (grep { $_->{query}{limit} } $document->operations) {
+        my $url = list_url($operation);
+        is $admin->get($url)->{status}, 200, $url;
+        for my $name (sort keys %{ $operation->{query} }) {
+            my $schema = $operation->{query}{$name}{schema};
+            my @values = $name eq 'cursor' ? ()
+                : $name eq 'near' ? '40,-3' : $name eq 'sort'
+                ? @{ $schema->{enum} } : $schema->{enum} ? $schema->{enum}[0]
+                : $name =~ /^(?:limit|fields)$/ ? ()
+                : EHR::Test::Document::type($schema) =~ /integer|number/
+                ? 1 : EHR::Test::Document::type($schema) eq 'boolean'
+                ? 'true' : $name eq 'q' ? 'abc'
+                : $bodies->text($name, { maxLength => 100, %$schema });
+            for my $value (@values) {
+                my $answer = $admin->get("$url?$name=" . escaped($value));
+                is $answer->{status}, 200, "$url by $name"
+                    or diag $answer->{body};
+            }
+        }
+        $admin->get("$url?q=a") if $operation->{query}{q};
+    }
+    for my $operation (grep { $_->{method} eq 'GET' && $_->{query}{fields}
+        && !$_->{query}{limit} } $document->operations)
+    {
+        $admin->get($operation->{url}
+            =~ s/\{\w+\}/EHR::Test::Bodies::unique_id()/ger);
+    }
+    $nobody->post("$v1/auth/login", json => { email => 'no@mail.example',
+        password => 'wrong' });
+    $nobody->post("$v1/auth/refresh", json => { refreshToken => 'wrong' });
+    return texts();
+}
+
+sub list_url {
+    my ($operation) = @_;
+    my %parent = (patientId => 'patients', doctorId => 'doctors');
+    return $operation->{url} =~ s/\{(\w+)\}/$bodies->reference($parent{$1})/er;
+}
+
+sub escaped {
+    my ($value) = @_;
+    utf8::encode($value) if utf8::is_utf8($value);
+    return $value =~ s/([^A-Za-z0-9._~-])/sprintf '%%%02X', ord $1/ger;
+}
+
+# -- fields of bodies ---------------------------------------------------------
+
+# One that stays; a valid body for each that would be new.
+sub attack_fields {
+    my ($resource) = @_;
+    my $name = $resource->{name};
+    my $client = $bodies->client($resource);
+    my $made = $bodies->make($resource);
+    my $item = $bodies->item($resource, $made->{id});
+    my $collection = $bodies->collection($resource);
+    my $least = $bodies->least($resource);
+    my $create = $resource->{create}{properties};
+    my $update = $resource->{update}{properties};
+    my $before = $client->get($item)->{data};
+    my $count = rows_of_tables();
+
+    for my $field (sort keys %$create) {
+        next if $field eq ($resource->{parent} || '');
+        my @faults;
+        for my $case (bad_values($create->{$field})) {
+            my ($raw, $statuses) = @$case;
+            push @faults, refusal($client->post($collection,
+                body => body_with($least, $field, $raw)), $field, $statuses,
+                "POST $raw");
+            push @faults, refusal($client->patch($item,
+                body => qq({"$field":$raw})), $field, $statuses,
+                "PATCH $raw") if $update->{$field};
+        }
+        is_deeply \@faults, [], "$name.$field refuses what it should";
+    }
+    is_deeply rows_of_tables(), $count, "$name: no row was added";
+    is_deeply $client->get($item)->{data}, $before, "$name: nor changed";
+
+    for my $field (sort keys %$update) {
+        my @faults = map { acceptance($client, $item, $name, $field, $_) }
+            good_values($name, $field, $update->{$field});
+        is_deeply \@faults, [], "$name.$field keeps what it takes";
+    }
+    my @faults = map { refusal($client->patch($item,
+        body => '{' . $json->encode($_) . ':1}'), $_, [422], "field $_") }
+        grep { /\A[ -~]+\z/ } @sql, 'id', 'version', 'password_hash',
+            'search_name', 'deleted_at', '__proto__', '';
+    # a long one is shortened in the answer
+    my $long = $client->patch($item, json => { 'x' x 100000 => 1 });
+    push @faults, "long name: $long->{body}" unless $long->{status} == 422
+        && length $long->{body} < 1000;
+    is_deeply \@faults, [], "$name: names that are no field";
+}
+
+sub body_with {
+    my ($body, $field, $raw) = @_;
+    my %other = %$body;
+    delete $other{$field};
+    my $text = $json->encode(\%other);
+    my $comma = %other ? ',' : '';
+    return $text =~ s/\A\{/{"$field":$raw$comma/r;
+}
+
+# What a refusal has wrong: nothing, or a sentence.
+sub refusal {
+    my ($answer, $field, $statuses, $about) = @_;
+    my $status = $answer->{status};
+    $about = substr($about, 0, 80) . ": $status";
+
+    return "$about $answer->{body}"
+        unless grep { $_ == $status } @$statuses;
+    return "$about names " . join ',', keys %{ $answer->{json}{errors} }
+        if $status == 422 && !exists $answer->{json}{errors}{$field};
+    return ();
+}
+
+# Values as JSON text that the schema forbids, with the statuses that are
+# right: 422, or 400 where JSON itself forbids it.
+sub bad_values {
+    my ($schema) = @_;
+    my $type = EHR::Test::Document::type($schema);
+    my @fields = ([422]);
+    my %other = (
+        string  => [qw(12 1.5 true {} [] ["a"] {"a":"b"})],
+        integer => [qw("12" true {} [] [1] 1.5 "x" 1e3), '""'],
+        number  => [qw("12" true {} [] [1] "x"), '""'],
+        boolean => [qw("true" 1 0 {} [] "yes"), '""'],
+        array   => [qw("x" 1 true {} [1] [null] [{}] [[]]), '""'],
+        object  => [qw("x" 1 true [] [{}]), '""'],
+    );
+    my @refused = @{ $other{$type} };
+    my @malformed = ('"\u0000"', '"a\u0000b"', "\"\x01\"", "\"\xff\"",
+        "\"\xc0\x80\"", "\"\xed\xa0\x80\"", '"\ud800"', '01', '+1', '.5',
+        'NaN', 'Infinity', "'x'", 'undefined', '1e400', '-1e400',
+        '9223372036854775808', '99999999999999999999999999', '"\x27"');
+
+    push @refused, 'null' unless EHR::Test::Document::is_nullable($schema);
+    push @refused, bad_texts($schema) if $type eq 'string';
+    push @refused, bad_numbers($schema) if $type =~ /integer|number/;
+    push @refused, bad_lists($schema) if $type eq 'array';
+    push @refused, '{"a":"' . 'x' x 17000 . '"}' if $type eq 'object';
+    return ((map { [$_, [422]] } @refused), (map { [$_, [400]] } @malformed));
+}
+
+sub bad_texts {
+    my ($schema) = @_;
+    my $format = $schema->{format} || '';
+    my $pattern = $schema->{pattern} || '';
+    my $length = $schema->{maxLength};
+    my @texts = (map { $json->encode($_) } grep { /\A[ -~]+\z/ } @sql);
+    my @control = map { sprintf '"a\u%04x"', $_ } 1, 7, 8, 0x0b, 0x1b, 0x1f,
+        0x7f;
+
+    return (@texts, @control, qw("" "x" "zzzzzzzz-zzzz-zzzz-zzzz-zzzzzzzzzzzz"),
+        '"{01a1fc00-0000-7000-8000-000000000000}"',
+        '"01a1fc00000070008000000000000000"', long()) if $format eq 'uuid';
+    return (@texts, @control, map { "\"$_\"" } '', '2026-02-30', '2026-13-01',
+        '0000-01-01', '99999-01-01', 'today', 'infinity',
+        '-infinity', '2026-1-1', '20260101', '2026-01-01 ',
+        '2026-01-01T00:00:00Z', '2026-01-01 BC') if $format eq 'date';
+    return (@texts, @control, map { "\"$_\"" } '', 'now', 'infinity', 'epoch',
+        '2026-01-01', '2026-01-01T25:00:00Z', '2026-01-01T00:00:00',
+        '2026-02-30T00:00:00Z', '2026-01-01T00:00:00+99:00',
+        '99999-12-31T00:00:00Z')
+        if $format eq 'date-time';
+    return (@texts, @control, long(), map { "\"$_\"" } '', 'NOT_ONE',
+        lc "$schema->{enum}[0]x", "$schema->{enum}[0] ", "\xf0\x9d\x94\x98")
+        if $schema->{enum};
+
+    push @control, map { sprintf '"a\u%04x"', $_ } 9, 10, 13 if $pattern;
+    push @control, long(), '"' . 'x' x ($length + 1) . '"',
+        '"' . "\xf0\x9d\x94\x98" x ($length + 1) . '"';
+    push @control, '"' . 'x' x ($schema->{minLength} - 1) . '"'
+        if $schema->{minLength};
+    my $is_formatted = $format || ($pattern && $pattern !~ /\Q[^\E/);
+    push @control, @texts[0 .. 4], "\"\xf0\x9f\x98\x80\"", '""'
+        if $is_formatted;
+    return @control;
+}
+
+# Nearly a megabyte.
+sub long { return '"' . 'x' x 1_000_000 . '"' }
+
+sub bad_numbers {
+    my ($schema) = @_;
+    my $step = EHR::Test::Document::type($schema) eq 'integer' ? 1 : 0.1;
+    my @numbers = (-9223372036854775808, '1e308', '-1e308');
+    push @numbers, $schema->{minimum} - $step if defined $schema->{minimum};
+    push @numbers, $schema->{maximum} + $step, '9223372036854775807'
+        if defined $schema->{maximum};
+    push @numbers, '1.' . '0' x $schema->{'x-scale'} . '1'
+        if defined $schema->{'x-scale'};
+    return map { $_ == int $_ && !/[e.]/ ? sprintf '%s', $_ : $_ } @numbers;
+}
+
+sub bad_lists {
+    my ($schema) = @_;
+    my $is_uuid = ($schema->{items}{format} || '') eq 'uuid';
+    my @texts = map { "[$_]" } $is_uuid
+        ? bad_texts($schema->{items})
+        : ('"' . 'x' x 201 . '"', '"a\u0001"', long());
+    my $one = '01a1fc00-0000-7000-8000-%012d';
+    my $item = $is_uuid ? $one : 'item %d';
+    my $many = join ',', map { sprintf "\"$item\"", $_ }
+        0 .. $schema->{maxItems};
+
+    push @texts, "[$many]";
+    push @texts, '[]' if $schema->{minItems};
+    push @texts, '["01a1fc00-0000-7000-8000-000000000000",'
+        . '"01A1FC00-0000-7000-8000-000000000000"]' if $is_uuid;
+    return @texts;
+}
+
+# -- what is taken is kept as it was sent -------------------------------------
+
+sub good_values {
+    my ($name, $field, $schema) = @_;
+    my $type = EHR::Test::Document::type($schema);
+    my $pattern = $schema->{pattern} || '';
+    return () if $schema->{'x-reference'} || $schema->{format}
+        || "$name.$field" =~ /^(?:users.roles|roles.permissions)$/;
+    if ($type eq 'string') {
+        return () if $schema->{enum} || ($pattern && $pattern !~ /\Q[^\E/);
+        my $length = $schema->{maxLength};
+        return grep { length $_ <= $length } 'x' x $length,
+            "\x{1f600}" x $length, "\x{1d518}e\x{301}\x{202e}", 'x',
+            ($pattern ? () : "a\tb\r\nc"), ($schema->{minLength} ? () : ''),
+            map { utf8::decode(my $text = $_); $text } @sql;
+    }
+    return grep { defined } @{$schema}{qw(minimum maximum)}
+        if $type =~ /integer|number/;
+    return map { [$_] } "\x{1f600}" x 200, '', grep { /\A[ -~]+\z/ } @sql
+        if $type eq 'array';
+    return { map { $_ => [$_, { $_ => undef }] } grep { /\A[ -~]+\z/ } @sql }
+        if $type eq 'object';
+    return ();
+}
+
+sub acceptance {
+    my ($client, $item, $name, $field, $value) = @_;
+    my $answer = $client->patch($item, json => { $field => $value,
+        %{ $together{"$name.$field"} || {} } });
+    my $about = substr JSON::PP->new->ascii->allow_nonref->encode($value), 0, 60;
+
+    return "$about: $answer->{status} $answer->{body}"
+        unless $answer->{status} == 200;
+    return "$about came back as "
+        . JSON::PP->new->ascii->allow_nonref->encode($answer->{data}{$field})
+        unless same($answer->{data}{$field}, $value);
+    my $read = $client->get($item)->{data}{$field};
+    return same($read, $value) ? () : "$about was not kept";
+}
+
+sub same {
+    my ($got, $expected) = @_;
+    return $json->encode([$got]) eq $json->encode([$expected])
+        || (!ref $expected && !ref $got && defined $got
+            && $expected =~ /\A-?[0-9.]+\z/ && $got == $expected);
+}
+
+# -- one's own account, actions -----------------------------------------------
+
+sub attack_own_account {
+    my $url = "$v1/user/profile";
+    my ($operation) = grep { $_->{url} eq $url && $_->{method} eq 'PATCH' }
+        $document->operations;
+    my $client = client('nurse', $env);
+    my $before = $client->get($url)->{data};
+    for my $field (sort keys %{ $operation->{body}{properties} }) {
+        my @faults = map { refusal($client->patch($url,
+            body => qq({"$field":$_->[0]})), $field, $_->[1],
+            "PATCH $_->[0]") } bad_values(
+                $operation->{body}{properties}{$field});
+        is_deeply \@faults, [], "profile.$field";
+    }
+    is_deeply $client->get($url)->{data}, $before, 'the profile is as before';
+}
+
+# Sent alone, so that nothing is done for want of the others.
+sub attack_actions {
+    my $count = rows_of_tables();
+    for my $operation (grep { $_->{method} eq 'POST' && $_->{public} }
+        $document->operations)
+    {
+        my $property = $operation->{body}{properties};
+        for my $field (sort keys %$property) {
+            next if keys %$property == 1 && !($property->{$field}{maxLength});
+            my @faults;
+            for my $case (bad_values($property->{$field})) {
+                my ($raw, $statuses) = @$case;
+                next if $raw eq 'null';
+                push @faults, refusal($nobody->post($operation->{url},
+                    body => qq({"$field":$raw})), $field, $statuses,
+                    "POST $raw");
+            }
+            is_deeply \@faults, [], "$operation->{url}: $field";
+        }
+    }
+    for my $text (map { utf8::decode(my $text = $_); $text } @sql) {
+        my @status = (
+            $nobody->post("$v1/auth/refresh",
+                json => { refreshToken => $text })->{status},
+            $nobody->post("$v1/auth/login", json => {
+                email => 'nobody' . ++$nobodies . '@mail.example',
+                password => $text })
+                ->{status});
+        is_deeply \@status, [401, 401], 'neither a token nor a password';
+    }
+    is_deeply rows_of_tables(), $count, 'no action was done';
+}
+
+# -- query strings ------------------------------------------------------------
+
+sub attack_queries {
+    my $count = rows_of_tables();
+    my @garbage = (@sql, '', ' ', '-', ',', '0', '-1', '1e999', 'true',
+        "\x{1f600}" x 30, 'x' x 3000, '1,2,3', '90.1,0', 'NaN', 'infinity',
+        'id,id', "a\nb", "\t", '01a1fc00-0000-7000-8000-00000000000g',
+        '2026-02-30', '99999999999999999999');
+
+    for my $operation (grep { $_->{query}{limit} || $_->{query}{fields} }
+        grep { $_->{method} eq 'GET' } $document->operations)
+    {
+        my $url = $operation->{query}{limit} ? list_url($operation)
+            : $operation->{url} =~ s/\{\w+\}/EHR::Test::Bodies::unique_id()/ger;
+        my @faults;
+        for my $name (sort keys %{ $operation->{query} }) {
+            my $schema = $operation->{query}{$name}{schema};
+            push @faults, map { query_fault($url, $name, escaped($_),
+                may_be($name, $schema, $_) ? (200, 404) : (400, 404)) }
+                @garbage;
+            push @faults, map { query_fault($url, $name, $_, 400) }
+                '%', '%0', '%00', 'a%00b', '%zz', '%ff', '%c0%80', '%ed%a0%80',
+                '%f4%90%80%80';
+        }
+        push @faults, map { query_fault($url, escaped($_), '1', 400, 404) }
+            @sql, 'password_hash', 'search_name', 'deletedAt', '1=1';
+        is_deeply \@faults, [], "$operation->{path}: parameters";
+    }
+    is_deeply rows_of_tables(), $count, 'no row was added or lost';
+}
+
+# Whether a parameter takes this value.
+sub may_be {
+    my ($name, $schema, $value) = @_;
+    my $type = EHR::Test::Document::type($schema);
+    my $format = $schema->{format} || '';
+    my $pattern = $schema->{pattern} || '';
+    my $length = $schema->{maxLength} || 100;
+
+    utf8::decode($value);
+    return 0 if $name =~ /^(?:cursor|near)$/ || $format =~ /\A[^i]/
+        || ($name eq 'q' && $value eq '');
+    return $value eq 'id,id' if $name eq 'fields';
+    return grep { $_ eq $value } @{ $schema->{enum} } if $schema->{enum};
+    return $value =~ /\A(?:true|false)\z/ if $type eq 'boolean';
+    return $value eq '0' || $value eq '-1' if $type eq 'integer'
+        && $name ne 'limit';
+    return 0 if $type ne 'string';
+    return length $value <= $length && $value !~ /[\x00-\x1f]/
+        if !$pattern || $pattern =~ /\Q[^\E/;
+    $pattern =~ s/\$\z/\\z/;
+    return length $value <= $length && $value =~ $pattern;
+}
+
+# What is wrong with the answer to a parameter.  A list that is not there is
+# 404 whatever is asked for.
+sub query_fault {
+    my ($url, $name, $value, @right) = @_;
+    my $answer = $admin->get("$url?$name=$value");
+    my $status = $answer->{status};
+    my $about = substr("$url?$name=$value", 0, 120) . ": $status";
+
+    return "$about $answer->{body}" unless grep { $_ == $status } @right;
+    my @named = keys %{ $answer->{json}{errors} || {} };
+    return "$about names @named" if $status == 400 && @named
+        && "@named" ne $name && escaped("@named") ne $name;
+    return "$about names nothing" if $status == 400 && !@named
+        && $value !~ /%(?:[^0-9A-Fa-f]|.?\z|00|[c-f])/;
+    return ();
+}
+
+sub attack_headers {
+    my $id = $bodies->reference('patients');
+    my @faults;
+    for my $name ('If-Match', 'If-None-Match', 'Idempotency-Key',
+        'Accept-Language', 'X-Request-Id', 'Authorization', 'User-Agent',
+        'Content-Type', 'Accept', 'X-Forwarded-For')
+    {
+        for my $text (grep { !/\n/ } @sql, 'x' x 7000, "\x01", "\xff", '"') {
+            for my $request (['get', "$v1/patients/$id"],
+                ['patch', "$v1/patients/$id", json => {}],
+                ['post', "$v1/patients", json => { lastName => 'x' }])
+            {
+                my ($method, $url, @body) = @$request;
+                my $answer = $admin->$method($url, @body,
+                    headers => { $name => $text });
+                push @faults, "$method $name " . substr($text, 0, 30)
+                    . ": $answer->{status} " . ($answer->{error} || '')
+                    if $answer->{status} >= 500 || !$answer->{status};
+            }
+        }
+    }
+    is_deeply \@faults, [], 'headers';
+}
+
+# -- what the database saw ----------------------------------------------------
+
+sub statements {
+    my %now = texts();
+    is_deeply [grep { !$allowed{$_} } sort keys %now], [],
+        'no statement but those of legitimate requests';
+    cmp_ok scalar keys %allowed, '>', 200, 'which are many';
+    is $env->sql('SELECT dealloc FROM pg_stat_statements_info'), 0,
+        'and none was forgotten';
+
+    $env->sql_app("SELECT set_config('ehr.actor', '', true), 'injected'");
+    %now = texts();
+    is scalar(grep { !$allowed{$_} } keys %now), 1,
+        'another one would have been seen';
+
+    my @errors = grep { /ERROR:|FATAL:|PANIC:/ }
+        split /\n/, read_file($env->database_log);
+    is_deeply [grep { /syntax error|unterminated|does not exist|42\w{3}/ }
+        @errors], [], 'no statement was misunderstood';
+}
