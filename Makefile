@@ -2,6 +2,8 @@
 # make run      a private PostgreSQL and nginx with a demo hospital below run/
 #               (PORT=8080, RUN_DIR=run); make stop ends just that
 # make test     everything, from nothing (TESTS='t/a.t t/b.t' for some)
+# make soak     the tests under faults for longer (EHR_CHAOS_SECONDS=120 each,
+#               a million requests)
 # make sanitize the same tests on nginx and module with ASan and UBSan
 # make bench    measurements against pgbench and plain nginx
 # make import DATA=folder    FHIR R4 bundles into the running hospital
@@ -21,7 +23,7 @@ MODULE = $(BUILD)/ngx_http_ehr_module.so
 
 export LC_ALL = C.UTF-8
 
-.PHONY: module run stop test sanitize bench import migrate audit-verify \
+.PHONY: module run stop test soak sanitize bench import migrate audit-verify \
         install clean
 
 module:
@@ -40,6 +42,10 @@ test:
 	@tools/install-packages build run test
 	@tools/build-module $(BUILD)
 	@tools/test $(TESTS)
+
+soak:
+	@EHR_CHAOS_SECONDS=$${EHR_CHAOS_SECONDS:-120} \
+	    $(MAKE) --no-print-directory test TESTS="$(wildcard t/chaos/*.t)"
 
 sanitize:
 	@tools/install-packages build run test
