@@ -9,7 +9,7 @@ use Time::HiRes qw(sleep time);
 
 my $upstream = free_port();
 my $env = start_environment(name => 'http', workers => 2,
-    conf => "client_body_in_single_buffer on;\n" . production(qr/gzip\w*/)
+    conf => production(qr/gzip\w*/)
         . production(qr/map/) . other_application(),
     server_conf => production(qr/add_header/) . other_locations());
 my $admin = client('admin', $env);
