@@ -13,9 +13,10 @@ my $document = EHR::Test::Document->load(client());
 my $bodies = EHR::Test::Bodies->new($document, $env);
 my @resources = $document->resources;
 
-# Whose visit it was is told to staff only, what was deleted to administrators.
-my %untold = (ratings =>
-    { map { $_ => 1 } qw(encounterId patientId deletedAt) });
+# Whose visit it was and who rates is told to staff only, what was deleted to
+# administrators.
+my %untold = (ratings => { map { $_ => 1 }
+    qw(encounterId patientId createdBy updatedBy deletedAt) });
 
 cmp_ok scalar @resources, '>=', 20, 'resources to test';
 life_of($_) for @resources;
@@ -580,8 +581,8 @@ sub profile {
         'timeZone', 'a time zone there is');
     refused($nurse->patch($url, json => { roles => ['ADMIN'] }), 422,
         'roles', 'nobody makes oneself an administrator');
-    refused($nurse->patch($url, json => { email => 'doctor@test.example' }),
-        409, 'email', 'nor takes another\'s address');
+    refused($nurse->patch($url, json => { email => 'nurse2@test.example' }),
+        422, 'email', 'nor signs in by an address nobody has verified');
     is $nurse->get($url)->{data}{email}, 'nurse@test.example', 'it is as before';
 }
 

@@ -232,7 +232,8 @@ my %count;
 $count{ $_->{status} }++ for @logins;
 is_deeply [sort keys %count], [200, 503], '60 logins at once: some, not all'
     or diag explain \%count;
-ok $count{200} >= 8, 'as many as may wait are let in';
+# four may wait at a worker; all connections may be of one
+ok $count{200} >= 4, 'as many as may wait are let in' or diag explain \%count;
 is_deeply [grep { $_->{status} == 503
     && ($_->{headers}{'retry-after'} || '') !~ /^\d+$/ } @logins], [],
     'the others are told when to come again';

@@ -309,6 +309,10 @@ CREATE INDEX notes_amends_id ON ehr.notes (patient_id, amends_id)
 CREATE INDEX notes_written_by ON ehr.notes (written_by, created_at);
 CALL ehr.install_record('ehr.notes', 'patient');
 
+-- A draft is the staff's; the patient reads what was signed.
+CREATE POLICY drafts ON ehr.notes AS RESTRICTIVE FOR SELECT TO ehr_app
+    USING ((SELECT ehr.sees_all()) OR signed_at IS NOT NULL);
+
 -- Only its author changes and signs a draft (so that nobody signs what another
 -- has just changed); a signed note never changes again.  Setting
 -- signed_at signs; the server says when and who.

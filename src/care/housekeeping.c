@@ -108,26 +108,11 @@ ehr_batch_t *
 ehr_housekeeping_batch(ngx_uint_t writes)
 {
     ehr_batch_t  *batch;
-    ehr_param_t   params[3];
 
-    batch = ehr_batch_create(ehr_worker.store, EHR_LANE_MAIN);
-    if (batch == NULL) {
-        return NULL;
-    }
+    batch = ehr_step_system(writes);
 
-    batch->writes = writes ? 1 : 0;
-    batch->background = 1;
-
-    ngx_memzero(params, sizeof(params));
-    params[0].value = "";
-    params[1].value = "system";
-    params[2].value = "";
-
-    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_BEGIN], 3, params)
-        != NGX_OK)
-    {
-        ehr_batch_destroy(batch);
-        return NULL;
+    if (batch) {
+        batch->background = 1;
     }
 
     return batch;

@@ -92,6 +92,8 @@ ehr_record_init(ngx_cycle_t *cycle, ehr_record_t *record,
         }
     }
 
+    record->audited = (resource->flags
+                       & (EHR_PATIENT_OWNED|EHR_AUDITED_READS)) != 0;
     record->item_path = ehr_record_item_path(resource);
 
     return ehr_record_statements(cycle, record, arena);

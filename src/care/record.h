@@ -21,6 +21,7 @@ typedef struct {
     ngx_str_t               purposes[EHR_MAX_FIELDS];/* table.column: */
     int                     patient;        /* field with the patient's id,
                                                -1: not about a patient */
+    unsigned                audited:1;      /* reads are */
     int                     version;        /* field, or -1 */
     int                     parent;         /* field, or -1 */
     const char             *item_path;      /* of GET one, or NULL */

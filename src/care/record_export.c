@@ -10,6 +10,7 @@
 
 
 static void ehr_export_done(ehr_request_t *req, ehr_batch_t *batch);
+static void ehr_export_reply(ehr_request_t *req);
 static void ehr_export_head(ehr_listing_t *listing, ehr_out_t *out);
 static void ehr_export_row(ehr_listing_t *listing, ehr_out_t *out,
     PGresult *result, int row);
@@ -59,6 +60,23 @@ ehr_export_done(ehr_request_t *req, ehr_batch_t *batch)
     {
         listing->data.failed = 1;
     }
+
+    if (!listing->record->audited) {
+        ehr_export_reply(req);
+        return;
+    }
+
+    if (ehr_list_audit(req, listing, result, ehr_export_reply) != NGX_OK) {
+        ehr_reply_message(req, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                          EHR_MESSAGE_INTERNAL_ERROR);
+    }
+}
+
+
+static void
+ehr_export_reply(ehr_request_t *req)
+{
+    ehr_listing_t  *listing = req->state;
 
     ehr_reply_plain(req, NGX_HTTP_OK, "text/csv; charset=utf-8",
                     &listing->data);

@@ -18,8 +18,6 @@ static void ehr_list_write(ehr_request_t *req, ehr_listing_t *listing,
     PGresult *result);
 static ngx_int_t ehr_list_meta(ehr_request_t *req, ehr_listing_t *listing,
     PGresult *result, PGresult *total);
-static ngx_int_t ehr_list_audit(ehr_request_t *req, ehr_listing_t *listing,
-    PGresult *result);
 static void ehr_list_reply(ehr_request_t *req);
 
 
@@ -260,8 +258,8 @@ ehr_list_done(ehr_request_t *req, ehr_batch_t *batch)
     listing->reply.data = &listing->data;
     listing->reply.meta = &listing->meta;
 
-    if (rc == NGX_OK && record->patient >= 0) {
-        rc = ehr_list_audit(req, listing, rows);
+    if (rc == NGX_OK && record->audited) {
+        rc = ehr_list_audit(req, listing, rows, ehr_list_reply);
 
     } else if (rc == NGX_OK) {
         ehr_list_reply(req);
@@ -274,15 +272,17 @@ ehr_list_done(ehr_request_t *req, ehr_batch_t *batch)
 }
 
 
-/* A list below a patient is one read of that record; any other is a read of
- * each record it shows. */
-
-static ngx_int_t
-ehr_list_audit(ehr_request_t *req, ehr_listing_t *listing, PGresult *result)
+ngx_int_t
+ehr_list_audit(ehr_request_t *req, ehr_listing_t *listing, PGresult *result,
+    ehr_audited_pt then)
 {
     ngx_uint_t      i, n, below;
     ehr_record_t   *record = listing->record;
     ehr_audited_t  *rows;
+
+    if (record->patient < 0) {
+        return ehr_audit_read(req, record->resource->table, NULL, 0, then);
+    }
 
     below = listing->list.parent
             && ngx_strcmp(record->resource->parent, "patients") == 0;
@@ -305,8 +305,7 @@ ehr_list_audit(ehr_request_t *req, ehr_listing_t *listing, PGresult *result)
         }
     }
 
-    return ehr_audit_read(req, record->resource->table, rows, n,
-                          ehr_list_reply);
+    return ehr_audit_read(req, record->resource->table, rows, n, then);
 }
 
 

@@ -49,6 +49,13 @@ ngx_int_t ehr_list_parse(ehr_request_t *req, ehr_listing_t *listing);
 ngx_int_t ehr_list_send(ehr_request_t *req, ehr_listing_t *listing,
     ehr_lane_t lane, ehr_step_pt step);
 
+/*
+ * Audits what a result shows: a list below a patient is one read of that
+ * record, any other of patients a read of each record in it.
+ */
+ngx_int_t ehr_list_audit(ehr_request_t *req, ehr_listing_t *listing,
+    PGresult *result, ehr_audited_pt then);
+
 /* Page mark behind row `row` of a result. */
 ngx_int_t ehr_list_next(ehr_request_t *req, ehr_listing_t *listing,
     PGresult *result, int row, ngx_str_t *text);

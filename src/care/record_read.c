@@ -206,15 +206,19 @@ ehr_record_reply_row(ehr_request_t *req, ehr_record_t *record,
 
     req->state = waiting;
 
-    if (record->patient < 0
+    if (!record->audited
         || (req->http->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) == 0)
     {
         ehr_record_reply_now(req);
         return;
     }
 
+    ngx_memzero(&audited, sizeof(ehr_audited_t));
     audited.entity = id;
-    audited.patient = ehr_result_value(result, 0, record->patient);
+
+    if (record->patient >= 0) {
+        audited.patient = ehr_result_value(result, 0, record->patient);
+    }
 
     if (ehr_audit_read(req, record->resource->table, &audited, 1,
                        ehr_record_reply_now)

@@ -158,24 +158,10 @@ static ehr_batch_t *
 ehr_audit_batch(void)
 {
     ehr_batch_t  *batch;
-    ehr_param_t   params[3];
 
-    batch = ehr_batch_create(ehr_worker.store, EHR_LANE_MAIN);
-    if (batch == NULL) {
-        return NULL;
-    }
+    batch = ehr_step_system(1);
 
-    batch->writes = 1;
-
-    ngx_memzero(params, sizeof(params));
-    params[0].value = "";
-    params[1].value = "system";
-    params[2].value = "";
-
-    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_BEGIN], 3, params)
-        != NGX_OK
-        || ehr_audit_statement(batch) != NGX_OK)
-    {
+    if (batch && ehr_audit_statement(batch) != NGX_OK) {
         ehr_batch_destroy(batch);
         return NULL;
     }

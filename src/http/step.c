@@ -222,6 +222,35 @@ ehr_step_begin(ehr_request_t *req, ehr_lane_t lane, ehr_as_t as)
 }
 
 
+ehr_batch_t *
+ehr_step_system(ngx_uint_t writes)
+{
+    ehr_batch_t  *batch;
+    ehr_param_t   params[3];
+
+    batch = ehr_batch_create(ehr_worker.store, EHR_LANE_MAIN);
+    if (batch == NULL) {
+        return NULL;
+    }
+
+    batch->writes = writes ? 1 : 0;
+
+    ngx_memzero(params, sizeof(params));
+    params[0].value = "";
+    params[1].value = "system";
+    params[2].value = "";
+
+    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_BEGIN], 3, params)
+        != NGX_OK)
+    {
+        ehr_batch_destroy(batch);
+        return NULL;
+    }
+
+    return batch;
+}
+
+
 ngx_int_t
 ehr_step_idempotency(ehr_request_t *req, ehr_batch_t *batch)
 {

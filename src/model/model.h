@@ -132,6 +132,7 @@ typedef struct {
                                      the patient) */
 #define EHR_ADDITIONAL_DATA 0x02  /* has additionalData / additional_data */
 #define EHR_NO_DELETE       0x04  /* has no deleted_at: cannot be deleted */
+#define EHR_AUDITED_READS   0x10  /* not a patient's, but reads are audited */
 #define EHR_NO_VERSION      0x08  /* append-only: no version, no ETag, none
                                      of the updated columns */
 

@@ -48,13 +48,13 @@ static const ehr_field_t  field_updated_at = {
 
 static const ehr_field_t  field_created_by = {
     .name = "createdBy", .column = "created_by", .type = EHR_TYPE_UUID,
-    .flags = EHR_READ_ONLY,
+    .flags = EHR_READ_ONLY, .read = EHR_MAY_SEE_ALL_PATIENTS,
     .about = "The account that made the entry."
 };
 
 static const ehr_field_t  field_updated_by = {
     .name = "updatedBy", .column = "updated_by", .type = EHR_TYPE_UUID,
-    .flags = EHR_READ_ONLY,
+    .flags = EHR_READ_ONLY, .read = EHR_MAY_SEE_ALL_PATIENTS,
     .about = "The account that last changed the entry."
 };
 

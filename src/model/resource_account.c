@@ -33,10 +33,10 @@ static const ehr_field_t  profile_fields[] = {
       .min = 1, .max = 100, .about = "Family name." },
 
     { .name = "email", .column = "email", .type = EHR_TYPE_TEXT,
-      .flags = EHR_MUST | EHR_SENSITIVE | EHR_INDEXED,
+      .flags = EHR_READ_ONLY | EHR_NOT_NULL | EHR_SENSITIVE | EHR_INDEXED,
       .format = EHR_FORMAT_EMAIL, .max = 254,
-      .about = "E-mail address to sign in with, unique; a new one is not "
-               "verified." },
+      .about = "E-mail address to sign in with; an administrator changes "
+               "it." },
 
     { .name = "phone", .column = "phone", .type = EHR_TYPE_TEXT,
       .flags = EHR_SENSITIVE | EHR_INDEXED,

@@ -60,7 +60,7 @@ static const ehr_field_t  fields[] = {
 
 const ehr_resource_t  ehr_resource_audit_logs = {
     .name = "audit-logs", .schema = "AuditEntry", .table = "audit_logs",
-    .flags = EHR_NO_DELETE | EHR_NO_VERSION,
+    .flags = EHR_NO_DELETE | EHR_NO_VERSION | EHR_AUDITED_READS,
     EHR_FIELDS(fields),
     .sort = "-createdAt",
     .about = "One entry of the audit log, which nobody can change."

@@ -114,6 +114,9 @@ sub make_patient {
         $self->{of}{$name}{$kind} = $self->add("patients/$patient/$kind",
             { %{ $body{$kind} }, $self->extra($kind, $name, $doctor) })->{id};
     }
+    # drafts are not for patients
+    $self->{admin}->post("/api/v1/notes/$self->{of}{$name}{notes}/sign")
+        if $own;
     ($self->{of}{$name}{'care-team'}) = map { $_->{id} } @{ $self->{admin}
         ->get("/api/v1/patients/$patient/care-team")->{data} };
 }
