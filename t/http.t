@@ -576,9 +576,10 @@ sub held {
         or die "psql: $!";
     $psql->autoflush(1);
     print $psql "BEGIN; $sql;\n";
-    $env->wait_for(10, 'a lock', sub { $env->sql(
-        "SELECT count(*) FROM pg_locks WHERE mode = 'RowExclusiveLock'
-         AND relation = 'ehr.hospitals'::regclass") });
+    # a lock alone would tell that it has begun, not that it is done
+    $env->wait_for(10, 'the statement', sub { $env->sql(
+        "SELECT count(*) FROM pg_stat_activity WHERE usename = 'postgres'
+         AND state = 'idle in transaction' AND query LIKE 'INSERT%'") });
     return sub { print $psql "ROLLBACK;\n"; close $psql };
 }
 
