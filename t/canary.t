@@ -149,8 +149,10 @@ sub accounts_and_tokens {
         password => "Secret-$word-word" });
     is $login->{status}, 200, 'signed in';
     my $client = $nobody->with_token($login->{data}{accessToken});
-    is $client->patch("$v1/user/profile", json => { firstName => "$word-p",
-        email => "p$mail" })->{status}, 200, 'the own profile';
+    is $client->patch("$v1/user/profile", json => { firstName => "$word-p" })
+        ->{status}, 200, 'the own profile';
+    is $client->patch("$v1/user/profile", json => { email => "p$mail" })
+        ->{status}, 422, 'but for the address';
     is $client->post("$v1/setup", json => { token => "$word-token" x 4,
         %person{qw(email firstName lastName password)} })->{status}, 403,
         'not the setup token';
