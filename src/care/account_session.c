@@ -120,7 +120,8 @@ ehr_refresh_done(ehr_request_t *req, ehr_batch_t *batch)
     }
 
     ehr_metrics_count(ehr_worker.shared, EHR_COUNT_TOKENS_REFUSED, 1);
-    ehr_reply_message(req, NGX_HTTP_UNAUTHORIZED, EHR_MESSAGE_BAD_REFRESH_TOKEN);
+    ehr_reply_message(req, NGX_HTTP_UNAUTHORIZED,
+                      EHR_MESSAGE_BAD_REFRESH_TOKEN);
 }
 
 

@@ -79,8 +79,6 @@ ehr_user_save(ehr_request_t *req, ehr_new_account_t *account,
     ehr_param_t    params[3];
     ehr_record_t  *record = ehr_request_record(req);
 
-    req->state = NULL;
-
     batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
     if (batch == NULL) {
         return NGX_ERROR;

@@ -92,11 +92,11 @@ ngx_str_t *ehr_record_id(ehr_request_t *req);
 uint64_t ehr_record_readable(ehr_request_t *req, ehr_record_t *record);
 
 /*
- * `fields=a,b` and nothing else in the query of a single item.  Sets *mask.
- * NGX_OK, NGX_DONE (answered 400) or NGX_ERROR.
+ * Reads `fields=a,b`, and nothing else, of a single item's query into
+ * req->fields.  NGX_OK, NGX_DONE (answered 400) or NGX_ERROR.
  */
-ngx_int_t ehr_record_fields(ehr_request_t *req, ehr_record_t *record,
-    uint64_t *mask);
+ngx_int_t ehr_record_fields(ehr_request_t *req, ehr_record_t *record);
+/* The same of a list's query: takes `fields` only, and sets *mask. */
 ngx_int_t ehr_record_parse_fields(ehr_request_t *req, ehr_record_t *record,
     ngx_array_t *arguments, uint64_t *mask);
 

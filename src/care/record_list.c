@@ -13,6 +13,12 @@ static ngx_int_t ehr_list_add(ehr_request_t *req, ehr_listing_t *listing,
 static ngx_int_t ehr_list_params(ehr_request_t *req, ehr_listing_t *listing,
     int count, ngx_array_t *params);
 static ngx_int_t ehr_list_push(ngx_array_t *params, const char *text);
+static ngx_int_t ehr_list_push_fields(ngx_array_t *params, uint64_t mask,
+    const ehr_value_t *values);
+static ngx_int_t ehr_list_push_equal(ehr_request_t *req,
+    ehr_listing_t *listing, ngx_array_t *params);
+static ngx_int_t ehr_list_push_page(ehr_request_t *req,
+    ehr_listing_t *listing, ngx_array_t *params);
 static void ehr_list_done(ehr_request_t *req, ehr_batch_t *batch);
 static void ehr_list_write(ehr_request_t *req, ehr_listing_t *listing,
     PGresult *result);
@@ -152,71 +158,76 @@ ehr_list_push(ngx_array_t *params, const char *text)
 }
 
 
-/* In the order that ehr_sql_list() documents. */
+/* The values of the fields in a mask, in field order. */
 
 static ngx_int_t
-ehr_list_params(ehr_request_t *req, ehr_listing_t *listing, int count,
+ehr_list_push_fields(ngx_array_t *params, uint64_t mask,
+    const ehr_value_t *values)
+{
+    size_t     i;
+    ngx_int_t  rc = NGX_OK;
+
+    for (i = 0; i < EHR_MAX_FIELDS && rc == NGX_OK; i++) {
+        if (mask & ((uint64_t) 1 << i)) {
+            rc = ehr_list_push(params, values[i].text);
+        }
+    }
+
+    return rc;
+}
+
+
+/* The same for equality: of a sensitive field its blind index. */
+
+static ngx_int_t
+ehr_list_push_equal(ehr_request_t *req, ehr_listing_t *listing,
     ngx_array_t *params)
 {
-    size_t              i;
-    ngx_int_t           rc = NGX_OK;
-    u_char             *limit;
-    ehr_value_t        *value;
-    ehr_param_t        *param;
-    const ehr_list_t   *list = &listing->list;
-    const ehr_field_t  *field;
+    size_t         i;
+    ehr_value_t   *value;
+    ehr_record_t  *record = listing->record;
 
-    if (list->parent) {
-        rc |= ehr_list_push(params, (char *) req->params[0].data);
-    }
+    for (i = 0; i < record->fields->n; i++) {
 
-    if (list->ranking >= 0) {
-        rc |= ehr_list_push(params, listing->ranking.text);
-    }
-
-    for (i = 0; i < listing->record->fields->n; i++) {
-        if ((list->equal & ((uint64_t) 1 << i)) == 0) {
+        if ((listing->list.equal & ((uint64_t) 1 << i)) == 0) {
             continue;
         }
 
-        field = listing->record->fields->fields[i];
         value = &listing->equal[i];
-        rc |= ehr_list_push(params, value->text);
 
-        if (rc == NGX_OK && (field->flags & EHR_SENSITIVE)) {
-            param = (ehr_param_t *) params->elts + params->nelts - 1;
-            rc |= ehr_record_index_param(req, listing->record, i, value->text,
-                                         value->len, param);
+        if (ehr_list_push(params, value->text) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if ((record->fields->fields[i]->flags & EHR_SENSITIVE)
+            && ehr_record_index_param(req, record, i, value->text, value->len,
+                                      (ehr_param_t *) params->elts
+                                      + params->nelts - 1)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
         }
     }
 
-    for (i = 0; i < listing->record->fields->n; i++) {
-        if (list->from & ((uint64_t) 1 << i)) {
-            rc |= ehr_list_push(params, listing->from[i].text);
-        }
-    }
+    return NGX_OK;
+}
 
-    for (i = 0; i < listing->record->fields->n; i++) {
-        if (list->to & ((uint64_t) 1 << i)) {
-            rc |= ehr_list_push(params, listing->to[i].text);
-        }
-    }
 
-    if (list->since) {
-        rc |= ehr_list_push(params, listing->since.text);
-    }
+/* Behind the cursor, and how many; one more tells of a next page. */
 
-    if (list->until) {
-        rc |= ehr_list_push(params, listing->until.text);
-    }
+static ngx_int_t
+ehr_list_push_page(ehr_request_t *req, ehr_listing_t *listing,
+    ngx_array_t *params)
+{
+    u_char  *limit;
 
-    if (count) {
-        return rc == NGX_OK ? NGX_OK : NGX_ERROR;
-    }
-
-    if (list->after) {
-        rc |= ehr_list_push(params, (char *) listing->cursor.value.data);
-        rc |= ehr_list_push(params, (char *) listing->cursor.id.data);
+    if (listing->list.after
+        && (ehr_list_push(params, (char *) listing->cursor.value.data)
+            != NGX_OK
+            || ehr_list_push(params, (char *) listing->cursor.id.data)
+               != NGX_OK))
+    {
+        return NGX_ERROR;
     }
 
     limit = ngx_pnalloc(req->pool, NGX_INT_T_LEN + 1);
@@ -224,11 +235,36 @@ ehr_list_params(ehr_request_t *req, ehr_listing_t *listing, int count,
         return NGX_ERROR;
     }
 
-    /* one more tells whether there is a next page */
     *ngx_sprintf(limit, "%ui", listing->limit + 1) = '\0';
-    rc |= ehr_list_push(params, (char *) limit);
 
-    return rc == NGX_OK ? NGX_OK : NGX_ERROR;
+    return ehr_list_push(params, (char *) limit);
+}
+
+
+/* In the order that ehr_sql_list() documents. */
+
+static ngx_int_t
+ehr_list_params(ehr_request_t *req, ehr_listing_t *listing, int count,
+    ngx_array_t *params)
+{
+    const ehr_list_t  *list = &listing->list;
+
+    if ((list->parent
+         && ehr_list_push(params, (char *) req->params[0].data) != NGX_OK)
+        || (list->ranking >= 0
+            && ehr_list_push(params, listing->ranking.text) != NGX_OK)
+        || ehr_list_push_equal(req, listing, params) != NGX_OK
+        || ehr_list_push_fields(params, list->from, listing->from) != NGX_OK
+        || ehr_list_push_fields(params, list->to, listing->to) != NGX_OK
+        || (list->since
+            && ehr_list_push(params, listing->since.text) != NGX_OK)
+        || (list->until
+            && ehr_list_push(params, listing->until.text) != NGX_OK))
+    {
+        return NGX_ERROR;
+    }
+
+    return count ? NGX_OK : ehr_list_push_page(req, listing, params);
 }
 
 

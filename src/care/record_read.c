@@ -14,6 +14,8 @@ typedef struct {
 
 
 static void ehr_record_read_done(ehr_request_t *req, ehr_batch_t *batch);
+static void ehr_record_audit_row(ehr_request_t *req, ehr_record_t *record,
+    PGresult *result);
 static void ehr_record_reply_now(ehr_request_t *req);
 static ngx_int_t ehr_record_location(ehr_request_t *req,
     ehr_record_t *record, const ngx_str_t *id, ngx_str_t *location);
@@ -62,15 +64,15 @@ ehr_record_parse_fields(ehr_request_t *req, ehr_record_t *record,
 
 
 ngx_int_t
-ehr_record_fields(ehr_request_t *req, ehr_record_t *record, uint64_t *mask)
+ehr_record_fields(ehr_request_t *req, ehr_record_t *record)
 {
+    uint64_t         mask;
     ngx_int_t        rc;
     ngx_uint_t       i;
     ngx_array_t     *arguments;
     ehr_argument_t  *argument;
 
     if (req->http->args.len == 0) {
-        *mask = ehr_record_readable(req, record);
         return NGX_OK;
     }
 
@@ -83,7 +85,7 @@ ehr_record_fields(ehr_request_t *req, ehr_record_t *record, uint64_t *mask)
     }
 
     if (rc == NGX_OK) {
-        rc = ehr_record_parse_fields(req, record, arguments, mask);
+        rc = ehr_record_parse_fields(req, record, arguments, &mask);
     }
 
     if (rc != NGX_OK) {
@@ -101,6 +103,8 @@ ehr_record_fields(ehr_request_t *req, ehr_record_t *record, uint64_t *mask)
         }
     }
 
+    req->fields = mask | EHR_FIELDS_GIVEN;
+
     return NGX_OK;
 }
 
@@ -116,22 +120,14 @@ ehr_record_read(ehr_request_t *req)
 ngx_int_t
 ehr_record_send_read(ehr_request_t *req, ehr_record_t *record, ngx_str_t *id)
 {
-    uint64_t     *mask;
     ngx_int_t     rc;
     ehr_batch_t  *batch;
     ehr_param_t   param;
 
-    mask = ngx_palloc(req->pool, sizeof(uint64_t));
-    if (mask == NULL) {
-        return NGX_ERROR;
-    }
-
-    rc = ehr_record_fields(req, record, mask);
+    rc = ehr_record_fields(req, record);
     if (rc != NGX_OK) {
         return rc;
     }
-
-    req->state = mask;
 
     batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
     if (batch == NULL) {
@@ -164,9 +160,7 @@ void
 ehr_record_reply_row(ehr_request_t *req, ehr_record_t *record,
     PGresult *result, ngx_uint_t status, ehr_message_t message)
 {
-    uint64_t         *mask = req->state;
     ngx_str_t         id, version;
-    ehr_audited_t     audited;
     ehr_row_reply_t  *waiting;
 
     if (PQntuples(result) == 0) {
@@ -177,15 +171,14 @@ ehr_record_reply_row(ehr_request_t *req, ehr_record_t *record,
     waiting = ngx_pcalloc(req->pool, sizeof(ehr_row_reply_t));
     if (waiting == NULL) {
         ehr_reply_message(req, NGX_HTTP_INTERNAL_SERVER_ERROR,
-                        EHR_MESSAGE_INTERNAL_ERROR);
+                          EHR_MESSAGE_INTERNAL_ERROR);
         return;
     }
 
-    id = ehr_result_value(result, 0, 0);
-
     ehr_out_init(&waiting->data, req->pool);
     ehr_record_write_row(req, record, &waiting->data, result, 0,
-                         mask ? *mask : ehr_record_readable(req, record),
+                         req->fields ? req->fields
+                                     : ehr_record_readable(req, record),
                          NULL);
 
     waiting->reply.status = status;
@@ -197,6 +190,8 @@ ehr_record_reply_row(ehr_request_t *req, ehr_record_t *record,
         waiting->reply.version = ngx_atoi(version.data, version.len);
     }
 
+    id = ehr_result_value(result, 0, 0);
+
     if (status == NGX_HTTP_CREATED
         && ehr_record_location(req, record, &id, &waiting->reply.location)
            != NGX_OK)
@@ -206,15 +201,25 @@ ehr_record_reply_row(ehr_request_t *req, ehr_record_t *record,
 
     req->state = waiting;
 
-    if (!record->audited
-        || (req->http->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) == 0)
+    if (record->audited
+        && (req->http->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)))
     {
-        ehr_record_reply_now(req);
+        ehr_record_audit_row(req, record, result);
         return;
     }
 
+    ehr_record_reply_now(req);
+}
+
+
+static void
+ehr_record_audit_row(ehr_request_t *req, ehr_record_t *record,
+    PGresult *result)
+{
+    ehr_audited_t  audited;
+
     ngx_memzero(&audited, sizeof(ehr_audited_t));
-    audited.entity = id;
+    audited.entity = ehr_result_value(result, 0, 0);
 
     if (record->patient >= 0) {
         audited.patient = ehr_result_value(result, 0, record->patient);
@@ -225,7 +230,7 @@ ehr_record_reply_row(ehr_request_t *req, ehr_record_t *record,
         != NGX_OK)
     {
         ehr_reply_message(req, NGX_HTTP_INTERNAL_SERVER_ERROR,
-                        EHR_MESSAGE_INTERNAL_ERROR);
+                          EHR_MESSAGE_INTERNAL_ERROR);
     }
 }
 

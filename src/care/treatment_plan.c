@@ -13,7 +13,6 @@ ngx_int_t
 ehr_treatment_plan_of_appointment(ehr_request_t *req)
 {
     int               field;
-    uint64_t         *mask;
     ngx_int_t         rc;
     const char       *sql;
     ehr_list_t        list;
@@ -22,17 +21,10 @@ ehr_treatment_plan_of_appointment(ehr_request_t *req)
     ehr_record_t     *record = ehr_request_record(req);
     ehr_statement_t  *statement;
 
-    mask = ngx_palloc(req->pool, sizeof(uint64_t));
-    if (mask == NULL) {
-        return NGX_ERROR;
-    }
-
-    rc = ehr_record_fields(req, record, mask);
+    rc = ehr_record_fields(req, record);
     if (rc != NGX_OK) {
         return rc;
     }
-
-    req->state = mask;
 
     field = ehr_field_index(record->fields, "appointmentId",
                             sizeof("appointmentId") - 1);

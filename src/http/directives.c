@@ -16,6 +16,7 @@ static ngx_int_t ehr_option_time(ngx_conf_t *cf, ngx_str_t *text,
 static char *ehr_unknown_option(ngx_conf_t *cf, ngx_str_t *text);
 static ngx_int_t ehr_lane_option(ngx_conf_t *cf, ngx_str_t *text,
     ehr_lane_conf_t *lane);
+static ngx_int_t ehr_is_algorithm(const u_char *name);
 static char *ehr_rate_value(ngx_conf_t *cf, ngx_str_t *text,
     ehr_rate_t *rate);
 
@@ -223,6 +224,14 @@ ehr_conf_reconnect(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 }
 
 
+static ngx_int_t
+ehr_is_algorithm(const u_char *name)
+{
+    return ngx_strcmp(name, "HS256") == 0 || ngx_strcmp(name, "RS256") == 0
+           || ngx_strcmp(name, "ES256") == 0;
+}
+
+
 char *
 ehr_conf_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 {
@@ -263,6 +272,11 @@ ehr_conf_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
         return EHR_INVALID("\"ehr_jwt_key\" needs id=, the token's kid");
     }
 
+    if (!ehr_is_algorithm(key->algorithm.data)) {
+        return EHR_INVALID("\"%V\" is not HS256, RS256 or ES256",
+                           &key->algorithm);
+    }
+
     if (conf->tokens.keys.nelts == 2
         && key->id.len == other->id.len
         && ngx_memcmp(key->id.data, other->id.data, key->id.len) == 0)
@@ -270,19 +284,11 @@ ehr_conf_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
         return EHR_INVALID("two keys have the id \"%V\"", &key->id);
     }
 
-    if (ngx_strcmp(key->algorithm.data, "HS256") != 0
-        && ngx_strcmp(key->algorithm.data, "RS256") != 0
-        && ngx_strcmp(key->algorithm.data, "ES256") != 0)
-    {
-        return EHR_INVALID("\"%V\" is not HS256, RS256 or ES256",
-                           &key->algorithm);
+    if (key->sign && conf->tokens.signer) {
+        return EHR_INVALID("only one \"ehr_jwt_key\" can sign");
     }
 
     if (key->sign) {
-        if (conf->tokens.signer) {
-            return EHR_INVALID("only one \"ehr_jwt_key\" can sign");
-        }
-
         conf->tokens.signer = key;
     }
 

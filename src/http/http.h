@@ -136,6 +136,9 @@ ngx_uint_t ehr_router_count(void);
 
 typedef void (*ehr_step_pt)(ehr_request_t *req, ehr_batch_t *batch);
 
+/* No field's bit: fields= may leave nothing that the reader may see. */
+#define EHR_FIELDS_GIVEN  ((uint64_t) 1 << 63)
+
 struct ehr_request_s {
     ngx_http_request_t     *http;
     ngx_pool_t             *pool;           /* http->pool */
@@ -169,6 +172,9 @@ struct ehr_request_s {
     ehr_password_job_t     *job;
     void                   *waiting;        /* entry of the read audit */
 
+    uint64_t                fields;         /* to show of a row, by fields=,
+                                               with EHR_FIELDS_GIVEN; 0: all
+                                               that may be read */
     void                   *state;          /* the capability's own */
 };
 
@@ -244,6 +250,9 @@ void ehr_out_raw(ehr_out_t *out, const void *data, size_t len);
 void ehr_out_string(ehr_out_t *out, const u_char *text, size_t len);
 void ehr_out_integer(ehr_out_t *out, int64_t value);
 void ehr_out_json(ehr_out_t *out, const json_t *json);
+/* "2026-11-21T04:38:11.000Z": the time of this turn of the event loop. */
+#define EHR_NOW_TEXT  (sizeof("2026-11-21T04:38:11.000Z") - 1)
+u_char *ehr_now_print(u_char *out);
 /* PostgreSQL's "2026-11-21 04:38:11.5+00" → "2026-11-21T04:38:11.5Z". */
 void ehr_out_timestamp(ehr_out_t *out, const u_char *text, size_t len);
 

@@ -176,3 +176,18 @@ ehr_out_timestamp(ehr_out_t *out, const u_char *text, size_t len)
     ehr_out_raw(out, text + 11, len - 11 - 3);
     ehr_out_literal(out, "Z\"");
 }
+
+
+u_char *
+ehr_now_print(u_char *out)
+{
+    ngx_tm_t     tm;
+    ngx_time_t  *now = ngx_timeofday();
+
+    ngx_gmtime(now->sec, &tm);
+
+    return ngx_sprintf(out, "%4d-%02d-%02dT%02d:%02d:%02d.%03MZ",
+                       tm.ngx_tm_year, tm.ngx_tm_mon, tm.ngx_tm_mday,
+                       tm.ngx_tm_hour, tm.ngx_tm_min, tm.ngx_tm_sec,
+                       now->msec);
+}

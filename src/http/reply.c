@@ -17,7 +17,6 @@ static void ehr_out_message(ehr_out_t *out, ehr_message_t message,
 static void ehr_out_join(ehr_out_t *out, ehr_out_t *part);
 static void ehr_out_errors(ehr_out_t *out, const ehr_reply_t *reply,
     ehr_language_t language);
-static void ehr_out_now(ehr_out_t *out);
 static void ehr_out_path(ehr_out_t *out, const ngx_str_t *uri);
 static void ehr_reply_send(ehr_request_t *req, ngx_uint_t status,
     ehr_out_t *body);
@@ -197,24 +196,6 @@ ehr_out_errors(ehr_out_t *out, const ehr_reply_t *reply,
 }
 
 
-static void
-ehr_out_now(ehr_out_t *out)
-{
-    u_char      text[sizeof("2026-11-21T04:38:11.000Z")], *end;
-    ngx_tm_t    tm;
-    ngx_time_t *now = ngx_timeofday();
-
-    ngx_gmtime(now->sec, &tm);
-
-    end = ngx_sprintf(text, "%4d-%02d-%02dT%02d:%02d:%02d.%03MZ",
-                      tm.ngx_tm_year, tm.ngx_tm_mon, tm.ngx_tm_mday,
-                      tm.ngx_tm_hour, tm.ngx_tm_min, tm.ngx_tm_sec,
-                      now->msec);
-
-    ehr_out_raw(out, text, end - text);
-}
-
-
 /* The path as it was sent, without the query; any stray byte becomes '?'. */
 
 static void
@@ -242,6 +223,8 @@ static void
 ehr_reply_envelope(ehr_request_t *req, const ehr_reply_t *reply,
     ehr_out_t *out)
 {
+    u_char  now[EHR_NOW_TEXT];
+
     ehr_out_init(out, req->pool);
     ehr_out_literal(out, "{\"statusCode\":");
     ehr_out_integer(out, reply->status);
@@ -270,7 +253,7 @@ ehr_reply_envelope(ehr_request_t *req, const ehr_reply_t *reply,
     }
 
     ehr_out_literal(out, ",\"timestamp\":\"");
-    ehr_out_now(out);
+    ehr_out_raw(out, now, ehr_now_print(now) - now);
     ehr_out_literal(out, "\",\"path\":");
     ehr_out_path(out, &req->http->unparsed_uri);
     ehr_out_literal(out, "}");

@@ -68,10 +68,8 @@ ehr_context_parts(ehr_request_t *req, ngx_str_t part[EHR_CONTEXT_PARTS],
 {
     size_t            i;
     u_char           *p, *end;
-    ngx_tm_t          tm;
-    ngx_time_t       *now;
+    u_char            at[EHR_NOW_TEXT];
     ngx_table_elt_t  *agent;
-    u_char            at[sizeof("2026-11-21T04:38:11.000Z")];
 
     static const size_t  most[EHR_CONTEXT_PARTS] = {
         64, 36, 32, 64, 200, 16, 96
@@ -95,14 +93,8 @@ ehr_context_parts(ehr_request_t *req, ngx_str_t part[EHR_CONTEXT_PARTS],
         part[AGENT] = agent->value;
     }
 
-    now = ngx_timeofday();
-    ngx_gmtime(now->sec, &tm);
-
     part[AT].data = at;
-    part[AT].len = ngx_sprintf(at, "%4d-%02d-%02dT%02d:%02d:%02d.%03MZ",
-                               tm.ngx_tm_year, tm.ngx_tm_mon, tm.ngx_tm_mday,
-                               tm.ngx_tm_hour, tm.ngx_tm_min, tm.ngx_tm_sec,
-                               now->msec) - at;
+    part[AT].len = ehr_now_print(at) - at;
 
     p = ngx_pnalloc(req->pool, EHR_CONTEXT_TEXT);
     if (p == NULL) {
