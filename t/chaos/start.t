@@ -31,9 +31,12 @@ $env->sql('CREATE TABLE public.kept AS SELECT * FROM ehr.schema_migrations'
     . " WHERE version = $version;"
     . "DELETE FROM ehr.schema_migrations WHERE version = $version");
 terminate();
-ok wait_until(10, sub { ready() =~ /make migrate/ }),
-    'of an old schema /ready names the fix' or diag ready();
-like ready(), qr/needs number $version\b/, 'and the number';
+ok wait_until(10, sub {
+        my $reason = ready();
+        return $reason =~ /make migrate/
+            && $reason =~ /needs number $version\b/;
+    }), 'of an old schema /ready names the fix and the number'
+    or diag ready();
 refused('with an old schema');
 
 $env->sql('INSERT INTO ehr.schema_migrations SELECT * FROM public.kept;'
