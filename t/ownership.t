@@ -2,6 +2,7 @@
 # exist, in the path and in the body, whatever the role may do to its own.
 
 use EHR::Test;
+use EHR::Test::Workers qw(spread slowest);
 use EHR::Test::Hospital;
 use EHR::Test::Routes qw(table);
 use JSON::PP;
@@ -222,6 +223,10 @@ sub keeper {
     is $admin->patch('/api/v1/patients/' . $hospital->id('own'),
         json => { userId => $user->{id} })->{status}, 200, 'a keeper';
     my $keeper = client('keeper', $env);
+    my ($known) = slowest([spread($env, $accounts->token('keeper'))],
+        '/api/v1/departments', 200, 1);
+    ok $known <= 1, sprintf 'whose role every worker knows after %.3f s',
+        $known;
 
     # the family is the patient's; the record is shared by a link here
     $env->sql("SET ehr.scope = 'system'; INSERT INTO ehr.family_members
