@@ -235,7 +235,7 @@ sub removes {
 
     my ($was, $is) = ({ %{ $before->{data} } },
         { %{ $client->get($item)->{data} } });
-    delete @$_{qw(version updatedAt updatedBy)} for $was, $is;
+    delete @$_{@moving} for $was, $is;
     is_deeply $is, $was, 'and is what it was';
 }
 
