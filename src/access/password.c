@@ -15,6 +15,7 @@
 #include "access.h"
 
 #include <crypt.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <openssl/crypto.h>
@@ -272,6 +273,7 @@ ehr_password_run(void *data, ngx_log_t *log)
 static void
 ehr_password_lower_priority(ngx_log_t *log)
 {
+    struct sched_param          idle = { .sched_priority = 0 };
     static __thread ngx_uint_t  lowered;
 
     if (lowered) {
@@ -287,6 +289,12 @@ ehr_password_lower_priority(ngx_log_t *log)
     {
         ngx_log_error(NGX_LOG_WARN, log, ngx_errno,
                       "setpriority() of a password thread failed");
+    }
+
+    /* and a policy: whoever wakes up takes the processor from it at once */
+    if (sched_setscheduler(0, SCHED_IDLE, &idle) == -1) {
+        ngx_log_error(NGX_LOG_WARN, log, ngx_errno,
+                      "sched_setscheduler() of a password thread failed");
     }
 }
 
