@@ -40,14 +40,6 @@ SELECT status, session_id, user_id, roles::text AS roles, email, audience,
   FROM ehr.session_refresh($1::bytea, $2::uuid, $3::bytea, $4::text,
            $5::interval, $6::interval);
 
--- The actor's live sessions, newest first; the actor's own scope.
--- → id, audience, ip, user_agent, created_at, last_used_at, expires_at
--- name: SESSION_LIST
-SELECT id, audience, ip, user_agent, created_at, last_used_at, expires_at
-  FROM ehr.sessions
- WHERE user_id = ehr.actor() AND ended_at IS NULL AND expires_at > now()
- ORDER BY created_at DESC, id;
-
 -- Ends a session of the actor and writes the audit row; the actor's own scope.
 -- $1 session id; $2 reason, LOGOUT or ENDED
 -- → id, access_until (epoch seconds): no row: not there, not yours or ended
@@ -111,10 +103,3 @@ SELECT ehr.setup_administrator($1::uuid, $2::bytea, $3::bytea, $4::text,
 -- $1 user id; $2 password hash; $3 session id to keep, or null
 -- name: PASSWORD_SET
 SELECT ehr.password_set($1::uuid, $2::text, $3::uuid);
-
--- The actor's password hash, to check it before it is changed.
--- $1 user id  → password_hash
--- name: PASSWORD_FIND
-SELECT password_hash
-  FROM ehr.user_secrets
- WHERE user_id = $1::uuid;

@@ -249,7 +249,6 @@ void ehr_out_raw(ehr_out_t *out, const void *data, size_t len);
 /* With quotes, escaped as RFC 8259 wants. */
 void ehr_out_string(ehr_out_t *out, const u_char *text, size_t len);
 void ehr_out_integer(ehr_out_t *out, int64_t value);
-void ehr_out_json(ehr_out_t *out, const json_t *json);
 /* "2026-11-21T04:38:11.000Z": the time of this turn of the event loop. */
 #define EHR_NOW_TEXT  (sizeof("2026-11-21T04:38:11.000Z") - 1)
 u_char *ehr_now_print(u_char *out);

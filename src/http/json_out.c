@@ -9,7 +9,6 @@
 
 
 static u_char *ehr_out_room(ehr_out_t *out, size_t len);
-static int ehr_out_dump(const char *buffer, size_t size, void *data);
 
 
 void
@@ -134,27 +133,6 @@ ehr_out_integer(ehr_out_t *out, int64_t value)
 
     end = ngx_snprintf(text, sizeof(text), "%L", value);
     ehr_out_raw(out, text, end - text);
-}
-
-
-static int
-ehr_out_dump(const char *buffer, size_t size, void *data)
-{
-    ehr_out_raw(data, buffer, size);
-
-    return 0;
-}
-
-
-void
-ehr_out_json(ehr_out_t *out, const json_t *json)
-{
-    if (json_dump_callback(json, ehr_out_dump, out,
-                           JSON_COMPACT|JSON_ENCODE_ANY)
-        != 0)
-    {
-        out->failed = 1;
-    }
 }
 
 

@@ -41,7 +41,6 @@ static ehr_batch_t *ehr_audit_batch(void);
 static ngx_int_t ehr_audit_statement(ehr_batch_t *batch);
 static void ehr_audit_done(ehr_batch_t *batch, void *data);
 static void ehr_audit_finish(ngx_queue_t *entries, ngx_int_t ok);
-static void ehr_audit_free(ehr_audit_entry_t *entry);
 
 
 ngx_int_t
@@ -265,7 +264,7 @@ ehr_audit_finish(ngx_queue_t *entries, ngx_int_t ok)
         req = entry->req;
 
         if (req == NULL) {
-            ehr_audit_free(entry);
+            ngx_free(entry);
             continue;
         }
 
@@ -280,14 +279,7 @@ ehr_audit_finish(ngx_queue_t *entries, ngx_int_t ok)
                             EHR_MESSAGE_UNAVAILABLE, 1);
         }
 
-        ehr_audit_free(entry);
+        ngx_free(entry);
         ngx_http_run_posted_requests(c);
     }
-}
-
-
-static void
-ehr_audit_free(ehr_audit_entry_t *entry)
-{
-    ngx_free(entry);
 }
