@@ -14,8 +14,11 @@ my $env = chaos_environment(name => 'memory', workers => 1, edit => sub {
     $conf =~ s/cost=10 queue=64/cost=4 queue=64/ or die;
     $conf =~ s/^(\s*access_log)\s[^;]*;/$1 off;/m or die;
     $conf =~ s/keepalive_requests\s+\d+/keepalive_requests 1000/ or die;
-    # a worker has its full size once a connection was replaced by another,
-    # which by default comes after 100,000 batches: have it in the warm-up
+    # a worker has its full size once all its connections are open, which
+    # otherwise depends on how slow the machine was at some moment, and once
+    # one was replaced by another, which by default comes after 100,000
+    # batches: have both in the warm-up
+    $conf =~ s/connections=8/connections=2/ or die;
     $conf =~ s/^\s*ehr_database_recycle.*\n//m;
     $conf =~ s/^http \{$/http {\n    ehr_database_recycle 2000;/m or die;
     return $conf;
