@@ -2,7 +2,8 @@
  * Every route there is.
  *
  * A row: method, path, handler, resource, permission, flags, body and answer
- * of an action, and one sentence for the API's documentation.
+ * of an action, and one sentence for the API's documentation.  A part of the
+ * table that is long is a file of rows, routes_*.def.
  */
 
 #include "../http/pages.h"
@@ -242,6 +243,10 @@ const ehr_route_t  ehr_routes[] = {
                "an allergy", "allergies"),
     OF_PATIENT("medications", medications, READ_MEDICATIONS,
                WRITE_MEDICATIONS, "a medication", "medications"),
+
+    /* -- booking -- */
+
+#include "routes_booking.def"
 
     /* -- operations -- */
 

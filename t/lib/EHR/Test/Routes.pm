@@ -15,17 +15,18 @@ our @EXPORT_OK = qw(table documented method_path);
 # "GET /patients/{id}"
 sub method_path { return "$_[0]{method} $_[0]{path}" }
 
-# The rows of src/care/routes.c in their order, as the preprocessor gives
-# them: method, path, handler, resource, permission (its name or undef), and
-# the flags public staff portal self no_body root list creates plain.
+# The rows of src/care/routes.c and of the routes_*.def it includes in their
+# order, as the preprocessor gives them: method, path, handler, resource,
+# permission (its name or undef), and the flags public staff portal self no_body
+# root list creates plain.
 sub table {
     my $source = read_file(top() . '/src/care/routes.c');
     my @routes;
 
-    $source =~ s/^#include.*\n//mg;
+    $source =~ s/^#include .*\.h"\n//mg;    # the rows in routes_*.def stay
     my $text = must_run("#define EHR_ROUTE_ANYONE "
-        . "EHR_ROUTE_STAFF|EHR_ROUTE_PORTAL\n$source", 'cc', '-E', '-P', '-x',
-        'c', '-');
+        . "EHR_ROUTE_STAFF|EHR_ROUTE_PORTAL\n$source", 'cc', '-E', '-P',
+        '-I', top() . '/src/care', '-x', 'c', '-');
     $text =~ s/\A.*?ehr_routes\[\]\s*=\s*\{//s or die 'no table of routes';
 
     my $words = qr/"(?:[^"\\]|\\.)*"/;
