@@ -10,6 +10,8 @@
 #include <openssl/ssl.h>
 
 
+static ngx_int_t ehr_connection_watch(ehr_connection_t *connection,
+    ngx_event_handler_pt read, ngx_event_handler_pt write);
 static void ehr_connection_poll(ehr_connection_t *connection);
 static void ehr_connection_poll_handler(ngx_event_t *ev);
 static void ehr_connection_established(ehr_connection_t *connection);
@@ -54,9 +56,9 @@ ehr_connection_open(ehr_connection_t *connection, const ehr_target_t *target)
 
     if (connection->pg == NULL
         || PQstatus(connection->pg) == CONNECTION_BAD
-        || ehr_socket_attach(connection, ehr_connection_poll_handler,
-                             ehr_connection_poll_handler) != NGX_OK
-        || ehr_socket_interest(connection, 0, 1) != NGX_OK)
+        || ehr_connection_watch(connection, ehr_connection_poll_handler,
+                                ehr_connection_poll_handler) != NGX_OK
+        || ehr_socket_interest(&connection->socket, 0, 1) != NGX_OK)
     {
         ehr_connection_explain(connection, NULL);
         ehr_connection_close(connection);
@@ -69,6 +71,15 @@ ehr_connection_open(ehr_connection_t *connection, const ehr_target_t *target)
     ngx_add_timer(&connection->timer, pool->store->conf->connect_timeout);
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ehr_connection_watch(ehr_connection_t *connection, ngx_event_handler_pt read,
+    ngx_event_handler_pt write)
+{
+    return ehr_socket_attach(&connection->socket, connection->pg, connection,
+                             connection->pool->store->log, read, write);
 }
 
 
@@ -106,9 +117,10 @@ ehr_connection_poll(ehr_connection_t *connection)
     case PGRES_POLLING_WRITING:
         write = (status == PGRES_POLLING_WRITING);
 
-        if (ehr_socket_attach(connection, ehr_connection_poll_handler,
-                              ehr_connection_poll_handler) == NGX_OK
-            && ehr_socket_interest(connection, !write, write) == NGX_OK)
+        if (ehr_connection_watch(connection, ehr_connection_poll_handler,
+                                 ehr_connection_poll_handler) == NGX_OK
+            && ehr_socket_interest(&connection->socket, !write, write)
+               == NGX_OK)
         {
             return;
         }
@@ -130,9 +142,9 @@ ehr_connection_established(ehr_connection_t *connection)
 
     if (PQsetnonblocking(connection->pg, 1) == 0
         && PQenterPipelineMode(connection->pg) == 1
-        && ehr_socket_attach(connection, ehr_connection_read_handler,
-                             ehr_connection_write_handler) == NGX_OK
-        && ehr_socket_interest(connection, 1, 0) == NGX_OK
+        && ehr_connection_watch(connection, ehr_connection_read_handler,
+                                ehr_connection_write_handler) == NGX_OK
+        && ehr_socket_interest(&connection->socket, 1, 0) == NGX_OK
         && ehr_pipeline_check(connection) == NGX_OK)
     {
         (void) ehr_connection_flush(connection);
@@ -156,7 +168,7 @@ ehr_connection_checked(ehr_connection_t *connection)
         }
 
         connection->state = EHR_CONNECTION_UP;
-        connection->c->idle = 1;
+        connection->socket.c->idle = 1;
         ehr_supply_connected(pool, connection);
         return;
     }
@@ -261,7 +273,7 @@ ehr_connection_flush(ehr_connection_t *connection)
     pending = PQflush(connection->pg);
 
     if (pending == -1
-        || ehr_socket_interest(connection, 1, pending) != NGX_OK)
+        || ehr_socket_interest(&connection->socket, 1, pending) != NGX_OK)
     {
         ehr_connection_lost(connection, "cannot write");
         return NGX_ERROR;
@@ -270,7 +282,7 @@ ehr_connection_flush(ehr_connection_t *connection)
     /* unable to write, libpq has read: epoll will not report that again */
 
     if (pending) {
-        ngx_post_event(connection->c->read, &ngx_posted_events);
+        ngx_post_event(connection->socket.c->read, &ngx_posted_events);
     }
 
     return NGX_OK;
@@ -286,7 +298,7 @@ ehr_connection_retire(ehr_connection_t *connection)
 
     if (connection->state == EHR_CONNECTION_UP) {
         connection->state = EHR_CONNECTION_RETIRING;
-        connection->c->idle = 0;
+        connection->socket.c->idle = 0;
         ehr_supply_unusable(pool, NULL);
     }
 
@@ -308,7 +320,7 @@ ehr_connection_close(ehr_connection_t *connection)
         ngx_del_timer(&connection->timer);
     }
 
-    ehr_socket_detach(connection);
+    ehr_socket_detach(&connection->socket);
     PQfinish(connection->pg);
 
     connection->pg = NULL;
@@ -389,7 +401,7 @@ ehr_connection_told_to_close(ehr_connection_t *connection)
 {
     ngx_connection_t  *c;
 
-    c = connection->c;
+    c = connection->socket.c;
 
     if (c->error) {
         ehr_connection_lost(connection, "the worker shuts down");

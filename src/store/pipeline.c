@@ -86,7 +86,7 @@ ehr_pipeline_send(ehr_connection_t *connection, ehr_batch_t *batch)
     }
 
     connection->lengthy += ehr_batch_lengthy(batch);
-    connection->c->idle = 0;
+    connection->socket.c->idle = 0;
     connection->dirty = 1;
 
     return ehr_pipeline_sync(connection) == NGX_OK ? NGX_OK : NGX_ABORT;

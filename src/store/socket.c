@@ -12,49 +12,47 @@
 #include "store_private.h"
 
 
-static ngx_int_t ehr_socket_open(ehr_connection_t *connection, int fd);
+static ngx_int_t ehr_socket_open(ehr_socket_t *socket, int fd, void *data,
+    ngx_log_t *log);
 
 
 ngx_int_t
-ehr_socket_attach(ehr_connection_t *connection, ngx_event_handler_pt read,
-    ngx_event_handler_pt write)
+ehr_socket_attach(ehr_socket_t *socket, PGconn *pg, void *data,
+    ngx_log_t *log, ngx_event_handler_pt read, ngx_event_handler_pt write)
 {
     int          fd;
     struct stat  st;
 
-    fd = PQsocket(connection->pg);
+    fd = PQsocket(pg);
 
     if (fd == -1 || fstat(fd, &st) == -1) {
         return NGX_ERROR;
     }
 
-    if (connection->c != NULL && st.st_ino != connection->inode) {
-        ehr_socket_detach(connection);
+    if (socket->c != NULL && st.st_ino != socket->inode) {
+        ehr_socket_detach(socket);
     }
 
-    if (connection->c == NULL) {
-        if (ehr_socket_open(connection, fd) != NGX_OK) {
+    if (socket->c == NULL) {
+        if (ehr_socket_open(socket, fd, data, log) != NGX_OK) {
             return NGX_ERROR;
         }
 
-        connection->inode = st.st_ino;
+        socket->inode = st.st_ino;
     }
 
-    connection->c->read->handler = read;
-    connection->c->write->handler = write;
+    socket->c->read->handler = read;
+    socket->c->write->handler = write;
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ehr_socket_open(ehr_connection_t *connection, int fd)
+ehr_socket_open(ehr_socket_t *socket, int fd, void *data, ngx_log_t *log)
 {
     int                own;
-    ngx_log_t         *log;
     ngx_connection_t  *c;
-
-    log = connection->pool->store->log;
 
     own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (own == -1) {
@@ -68,12 +66,12 @@ ehr_socket_open(ehr_connection_t *connection, int fd)
         return NGX_ERROR;
     }
 
-    c->data = connection;
+    c->data = data;
     c->log = log;
     c->read->log = log;
     c->write->log = log;
 
-    connection->c = c;
+    socket->c = c;
 
     return NGX_OK;
 }
@@ -95,12 +93,12 @@ ehr_socket_set(ngx_event_t *ev, ngx_int_t event, ngx_uint_t want)
 
 
 ngx_int_t
-ehr_socket_interest(ehr_connection_t *connection, ngx_uint_t read,
+ehr_socket_interest(ehr_socket_t *socket, ngx_uint_t read,
     ngx_uint_t write)
 {
     ngx_connection_t  *c;
 
-    c = connection->c;
+    c = socket->c;
 
     if (ehr_socket_set(c->read, NGX_READ_EVENT, read) != NGX_OK
         || ehr_socket_set(c->write, NGX_WRITE_EVENT, write) != NGX_OK)
@@ -113,14 +111,14 @@ ehr_socket_interest(ehr_connection_t *connection, ngx_uint_t read,
 
 
 void
-ehr_socket_detach(ehr_connection_t *connection)
+ehr_socket_detach(ehr_socket_t *socket)
 {
-    if (connection->c == NULL) {
+    if (socket->c == NULL) {
         return;
     }
 
-    (void) ehr_socket_interest(connection, 0, 0);
+    (void) ehr_socket_interest(socket, 0, 0);
 
-    ngx_close_connection(connection->c);
-    connection->c = NULL;
+    ngx_close_connection(socket->c);
+    socket->c = NULL;
 }

@@ -117,6 +117,24 @@ void ehr_batch_unsent(ehr_batch_t *batch);
 void ehr_batch_free(ehr_batch_t *batch);
 
 
+/* -- socket.c: libpq's socket in the event loop ----------------------------- */
+
+typedef struct {
+    ngx_connection_t       *c;          /* over a dup() of it; null: none */
+    ino_t                   inode;      /* of the socket that was dup()ed */
+} ehr_socket_t;
+
+/* Watches libpq's socket (which may be another one than last time) with these
+ * handlers, which find `data` in the connection.  NGX_OK or NGX_ERROR. */
+ngx_int_t ehr_socket_attach(ehr_socket_t *socket, PGconn *pg, void *data,
+    ngx_log_t *log, ngx_event_handler_pt read, ngx_event_handler_pt write);
+/* Turns read and write interest on or off.  NGX_OK or NGX_ERROR. */
+ngx_int_t ehr_socket_interest(ehr_socket_t *socket, ngx_uint_t read,
+    ngx_uint_t write);
+/* Leaves the event loop; libpq's own socket stays open. */
+void ehr_socket_detach(ehr_socket_t *socket);
+
+
 /* -- connection.c: one connection's life ----------------------------------- */
 
 typedef enum {
@@ -132,8 +150,7 @@ struct ehr_connection_s {
     ehr_pool_t             *pool;
     ehr_connection_state_t  state;
     PGconn                 *pg;
-    ngx_connection_t       *c;          /* over a dup() of libpq's socket */
-    ino_t                   inode;      /* of the socket that was dup()ed */
+    ehr_socket_t            socket;
     ngx_event_t             timer;      /* of connecting and checking */
 
     ngx_queue_t             fifo;       /* ehr_unit_t, oldest first */
@@ -164,19 +181,6 @@ ngx_int_t ehr_connection_flush(ehr_connection_t *connection);
 void ehr_connection_retire(ehr_connection_t *connection);
 /* The check's Sync arrived. */
 void ehr_connection_checked(ehr_connection_t *connection);
-
-
-/* -- socket.c: a connection's place in the event loop ---------------------- */
-
-/* Watches libpq's socket (which may be another one than last time) with these
- * handlers.  NGX_OK or NGX_ERROR. */
-ngx_int_t ehr_socket_attach(ehr_connection_t *connection,
-    ngx_event_handler_pt read, ngx_event_handler_pt write);
-/* Turns read and write interest on or off.  NGX_OK or NGX_ERROR. */
-ngx_int_t ehr_socket_interest(ehr_connection_t *connection, ngx_uint_t read,
-    ngx_uint_t write);
-/* Leaves the event loop; libpq's own socket stays open. */
-void ehr_socket_detach(ehr_connection_t *connection);
 
 
 /* -- pipeline.c: the protocol on a usable connection ----------------------- */
