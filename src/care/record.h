@@ -59,6 +59,20 @@ ngx_int_t ehr_record_add_create(ehr_request_t *req, ehr_record_t *record,
     json_t *body, ehr_batch_t *batch, ngx_str_t *id);
 
 /*
+ * The same around a row `id` that a function makes: begin the batch with
+ * ehr_step_idempotency(), call the function, then this keeps the row for
+ * repetitions and reads it (the batch's last statement).  The step is
+ * ehr_record_made_done(), which answers 201 with the last statement's row;
+ * req->failed is set.
+ */
+ngx_int_t ehr_record_add_made(ehr_request_t *req, ehr_record_t *record,
+    ngx_str_t *id, ehr_batch_t *batch);
+void ehr_record_made_done(ehr_request_t *req, ehr_batch_t *batch);
+
+/* A new row's id, NUL-terminated. */
+ngx_int_t ehr_record_new_id(ehr_request_t *req, ngx_str_t *id);
+
+/*
  * Adds the statement that names every reference among the values that leads
  * nowhere, if there is one to check.  `owner`: whose row a referenced
  * patient's row must be, as ehr_sql_references() says.

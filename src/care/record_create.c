@@ -11,7 +11,6 @@ static ngx_int_t ehr_record_parent_field(ehr_request_t *req,
 static ngx_int_t ehr_record_add_insert(ehr_request_t *req,
     ehr_record_t *record, const ehr_values_t *values, ehr_batch_t *batch,
     ngx_str_t *id);
-static void ehr_record_create_done(ehr_request_t *req, ehr_batch_t *batch);
 static void ehr_record_replay_done(ehr_request_t *req, ehr_batch_t *batch);
 static ngx_int_t ehr_record_replay(ehr_request_t *req);
 
@@ -36,7 +35,7 @@ ehr_record_create(ehr_request_t *req)
 
     req->failed = ehr_record_create_failed;
 
-    return ehr_step_send(req, batch, ehr_record_create_done);
+    return ehr_step_send(req, batch, ehr_record_made_done);
 }
 
 
@@ -87,6 +86,48 @@ ehr_record_add_create(ehr_request_t *req, ehr_record_t *record, json_t *body,
 }
 
 
+ngx_int_t
+ehr_record_new_id(ehr_request_t *req, ngx_str_t *id)
+{
+    ehr_uuid_t  uuid;
+
+    id->len = EHR_UUID_TEXT;
+    id->data = ngx_pcalloc(req->pool, EHR_UUID_TEXT + 1);
+
+    if (id->data == NULL || ehr_uuid_new(&uuid) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ehr_uuid_print(id->data, &uuid);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ehr_record_add_made(ehr_request_t *req, ehr_record_t *record, ngx_str_t *id,
+    ehr_batch_t *batch)
+{
+    ehr_param_t  params[5];
+
+    ngx_memzero(params, sizeof(params));
+    params[0].value = (char *) id->data;
+
+    if (req->key.len
+        && (ehr_idempotency_params(req, &params[1]) != NGX_OK
+            || ehr_batch_add(batch, record->statements[EHR_SQL_MADE], 5,
+                             params)
+               != NGX_OK))
+    {
+        return NGX_ERROR;
+    }
+
+    req->failed = ehr_record_create_failed;
+
+    return ehr_batch_add(batch, record->statements[EHR_SQL_READ], 1, params);
+}
+
+
 /* The parent's id comes from the path; the body may repeat it. */
 
 static ngx_int_t
@@ -122,22 +163,13 @@ ehr_record_add_insert(ehr_request_t *req, ehr_record_t *record,
     const ehr_values_t *values, ehr_batch_t *batch, ngx_str_t *id)
 {
     ehr_sql_t     kind;
-    ehr_uuid_t    uuid;
     ngx_array_t   params;
     ehr_param_t  *param;
 
-    id->len = EHR_UUID_TEXT;
-    id->data = ngx_pcalloc(req->pool, EHR_UUID_TEXT + 1);
-
-    if (id->data == NULL || ehr_uuid_new(&uuid) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    ehr_uuid_print(id->data, &uuid);
-
-    if (ngx_array_init(&params, req->pool, EHR_MAX_FIELDS,
-                       sizeof(ehr_param_t))
-        != NGX_OK)
+    if (ehr_record_new_id(req, id) != NGX_OK
+        || ngx_array_init(&params, req->pool, EHR_MAX_FIELDS,
+                          sizeof(ehr_param_t))
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -169,8 +201,8 @@ ehr_record_add_insert(ehr_request_t *req, ehr_record_t *record,
 }
 
 
-static void
-ehr_record_create_done(ehr_request_t *req, ehr_batch_t *batch)
+void
+ehr_record_made_done(ehr_request_t *req, ehr_batch_t *batch)
 {
     ehr_record_reply_created(req, ehr_request_record(req),
                              batch->results[batch->n - 1]);

@@ -209,8 +209,6 @@ ngx_int_t ehr_request_input(ehr_request_t *req, const ehr_resource_t *input,
 /* Value of a field of that input by name; text NULL if absent or null. */
 ehr_value_t ehr_input_value(const ehr_resource_t *input,
     const ehr_values_t *values, const char *name);
-/* A field list without common fields, as input and output descriptors are. */
-void ehr_fields_plain(const ehr_resource_t *resource, ehr_fields_t *fields);
 
 
 /* -- query parameters (query.c) -------------------------------------------- */
@@ -262,7 +260,8 @@ typedef struct {
     ngx_uint_t              status;
     ehr_message_t           message;
     const char             *argument;       /* for %s in the message */
-    ehr_out_t              *data;           /* JSON text, or NULL: null */
+    ehr_out_t              *data;           /* JSON text, or NULL: null, and
+                                               absent from an error */
     ehr_out_t              *meta;           /* JSON object, or NULL */
     ngx_int_t               version;        /* > 0: ETag */
     ngx_str_t               location;       /* Location header, or empty */

@@ -5,21 +5,6 @@
 #include "http.h"
 
 
-void
-ehr_fields_plain(const ehr_resource_t *resource, ehr_fields_t *fields)
-{
-    size_t  i;
-
-    fields->resource = resource;
-    fields->index = -1;
-    fields->n = resource->nfields;
-
-    for (i = 0; i < resource->nfields; i++) {
-        fields->fields[i] = &resource->fields[i];
-    }
-}
-
-
 ngx_int_t
 ehr_request_input(ehr_request_t *req, const ehr_resource_t *input,
     ehr_values_t *values)

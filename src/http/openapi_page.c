@@ -121,7 +121,8 @@ ehr_openapi_root(void)
     json_t  *root, *schemas, *error;
 
     error = json_pack("{s:s, s:[s,s,s,s,s], s:{s:{s:s}, s:{s:s}, "
-                      "s:{s:s, s:{s:s}}, s:{s:s, s:s}, s:{s:s}}}",
+                      "s:{s:s, s:{s:s}}, s:{s:s, s:s}, s:{s:s, s:s}, "
+                      "s:{s:s}}}",
                       "type", "object",
                       "required", "statusCode", "message", "errors",
                       "timestamp", "path",
@@ -130,6 +131,9 @@ ehr_openapi_root(void)
                       "message", "type", "string",
                       "errors", "type", "object", "additionalProperties",
                       "type", "string",
+                      "data", "type", "object", "description",
+                      "Of some conflicts: what stands in the way, or could "
+                      "be had instead.",
                       "timestamp", "type", "string", "format", "date-time",
                       "path", "type", "string");
 

@@ -229,14 +229,12 @@ ehr_reply_envelope(ehr_request_t *req, const ehr_reply_t *reply,
     ehr_out_literal(out, "{\"statusCode\":");
     ehr_out_integer(out, reply->status);
 
-    if (reply->status < 400) {
+    if (reply->data) {
         ehr_out_literal(out, ",\"data\":");
+        ehr_out_join(out, reply->data);
 
-        if (reply->data) {
-            ehr_out_join(out, reply->data);
-        } else {
-            ehr_out_literal(out, "null");
-        }
+    } else if (reply->status < 400) {
+        ehr_out_literal(out, ",\"data\":null");
     }
 
     ehr_out_literal(out, ",\"message\":");

@@ -18,6 +18,9 @@ static ngx_int_t ehr_context_parts(ehr_request_t *req,
     ngx_str_t part[EHR_CONTEXT_PARTS], ngx_str_t *text);
 static void ehr_step_done(ehr_batch_t *batch, void *data);
 static void ehr_step_away(ehr_request_t *req, ngx_int_t rc);
+static void ehr_step_refused(ehr_request_t *req,
+    const ehr_database_error_t *error, const ehr_refusal_t *refusal,
+    const ehr_field_errors_t *errors);
 static u_char *ehr_context_text(u_char *out, const u_char *text, size_t len,
     size_t most);
 
@@ -338,6 +341,32 @@ ehr_step_done(ehr_batch_t *batch, void *data)
 }
 
 
+/* A refusal that says more than a sentence: what stands in the way. */
+
+static void
+ehr_step_refused(ehr_request_t *req, const ehr_database_error_t *error,
+    const ehr_refusal_t *refusal, const ehr_field_errors_t *errors)
+{
+    ehr_out_t    data;
+    ehr_reply_t  reply;
+
+    ngx_memzero(&reply, sizeof(ehr_reply_t));
+
+    reply.status = refusal->status;
+    reply.message = refusal->message;
+    reply.errors = errors->items;
+    reply.nerrors = errors->n;
+
+    if (error->detail.len) {
+        ehr_out_init(&data, req->pool);
+        ehr_out_raw(&data, error->detail.data, error->detail.len);
+        reply.data = &data;
+    }
+
+    ehr_reply(req, &reply);
+}
+
+
 void
 ehr_step_failed(ehr_request_t *req, ehr_batch_t *batch)
 {
@@ -363,10 +392,5 @@ ehr_step_failed(ehr_request_t *req, ehr_batch_t *batch)
         return;
     }
 
-    if (errors.n) {
-        ehr_reply_fields(req, refusal.status, &errors);
-        return;
-    }
-
-    ehr_reply_message(req, refusal.status, refusal.message);
+    ehr_step_refused(req, &batch->error, &refusal, &errors);
 }

@@ -98,9 +98,17 @@ is_list(const ehr_field_t *field)
 
 
 static int
+is_object(const ehr_field_t *field)
+{
+    return field->type == EHR_TYPE_OBJECT
+           || field->type == EHR_TYPE_OBJECT_LIST;
+}
+
+
+static int
 is_orderable(const ehr_field_t *field)
 {
-    return !is_list(field) && field->type != EHR_TYPE_OBJECT
+    return !is_list(field) && !is_object(field)
            && field->type != EHR_TYPE_BOOLEAN
            && !(field->flags & EHR_SENSITIVE);
 }
@@ -133,6 +141,16 @@ check_type(const ehr_resource_t *resource, const ehr_field_t *field)
 
     if (field->max != 0 && field->min > field->max) {
         return refuse(resource, name, "min is over max");
+    }
+
+    if (field->shape != NULL && !is_object(field)) {
+        return refuse(resource, name, "a shape without an object");
+    }
+
+    if (field->type == EHR_TYPE_OBJECT_LIST
+        && !(field->flags & EHR_READ_ONLY))
+    {
+        return refuse(resource, name, "a list of objects that can be set");
     }
 
     if (is_list(field) && field->max > MAX_LIST) {
@@ -203,7 +221,7 @@ check_flags(const ehr_resource_t *resource, const ehr_field_t *field)
     }
 
     if ((flags & EHR_FILTER)
-        && (field->type == EHR_TYPE_OBJECT
+        && (is_object(field)
             || ((flags & EHR_SENSITIVE) && !(flags & EHR_INDEXED))))
     {
         return refuse(resource, name,

@@ -33,7 +33,8 @@ typedef enum {
     EHR_TYPE_ENUM,          /* text, one of ehr_field_t.values */
     EHR_TYPE_TEXT_LIST,     /* text[] */
     EHR_TYPE_UUID_LIST,     /* uuid[], each an id of ehr_field_t.reference */
-    EHR_TYPE_OBJECT         /* jsonb object */
+    EHR_TYPE_OBJECT,        /* jsonb object; of ehr_field_t.shape */
+    EHR_TYPE_OBJECT_LIST    /* jsonb array of such; only shown */
 } ehr_type_t;
 
 
@@ -91,6 +92,9 @@ typedef struct {
 
     const char *const      *values;      /* ENUM: NULL-terminated */
     const char             *reference;   /* UUID, UUID_LIST: resource name */
+    const ehr_resource_t   *shape;       /* OBJECT, OBJECT_LIST: its fields (a
+                                            list without a table); NULL: any
+                                            object */
 
     /* SQL expression used when the field is absent or null on create, and on
      * PUT for absent fields; NULL: SQL null. */
@@ -188,6 +192,10 @@ typedef struct {
 
 const ehr_fields_t *ehr_fields_of(const ehr_resource_t *resource);
 
+/* A field list without common fields, as bodies and answers of actions and
+ * the shapes of objects are. */
+void ehr_fields_plain(const ehr_resource_t *resource, ehr_fields_t *fields);
+
 /* Index of the field with this JSON name (length len), or -1. */
 int ehr_field_index(const ehr_fields_t *fields, const char *name, size_t len);
 
@@ -223,7 +231,7 @@ typedef enum {
 
 /* Why a field was refused.  Texts per language are in messages.def. */
 typedef struct {
-    const char             *field;       /* JSON name; "a.b" never occurs */
+    const char             *field;       /* JSON name; "a.b": b of object a */
     int                     message;     /* ehr_message_t */
     const char             *argument;    /* for %s in the text, or NULL */
 } ehr_field_error_t;
@@ -305,6 +313,8 @@ size_t ehr_normalize(const ehr_field_t *field, const char *text, size_t len,
  * KEEP     as CREATE, then: idempotency actor, key, route, body hash
  *          (bytea): inserts the record ehr.idempotency_keys too, with
  *          status 201.
+ * MADE     $1 id of a row that a function made, then as the last of KEEP:
+ *          inserts that idempotency record.
  * REPLAY   $1 idempotency actor, $2 key: the columns of the row as it was
  *          created, from ehr.idempotency_keys.row.
  * UPDATE   $1 id, $2 expected version or null, $3 bigint mask of present
@@ -322,6 +332,7 @@ typedef enum {
     EHR_SQL_LOCK,
     EHR_SQL_CREATE,
     EHR_SQL_KEEP,
+    EHR_SQL_MADE,
     EHR_SQL_REPLAY,
     EHR_SQL_UPDATE,
     EHR_SQL_DELETE,

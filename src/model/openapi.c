@@ -128,12 +128,36 @@ list_schema(ehr_build_t *build, const ehr_field_t *field)
 
 
 static json_t *
-object_schema(ehr_build_t *build)
+object_schema(ehr_build_t *build, const ehr_field_t *field)
+{
+    json_t        *schema;
+    ehr_fields_t   fields;
+
+    if (field->shape == NULL) {
+        schema = ehr_build_type(build, "object", NULL);
+        ehr_build_set(build, schema, "additionalProperties", json_true());
+
+        return schema;
+    }
+
+    ehr_fields_plain(field->shape, &fields);
+
+    schema = ehr_openapi_schema(&fields, (field->flags & EHR_READ_ONLY)
+                                         ? EHR_OPENAPI_READ
+                                         : EHR_OPENAPI_CREATE);
+    build->failed |= schema == NULL;
+
+    return schema;
+}
+
+
+static json_t *
+objects_schema(ehr_build_t *build, const ehr_field_t *field)
 {
     json_t  *schema;
 
-    schema = ehr_build_type(build, "object", NULL);
-    ehr_build_set(build, schema, "additionalProperties", json_true());
+    schema = ehr_build_type(build, "array", NULL);
+    ehr_build_set(build, schema, "items", object_schema(build, field));
 
     return schema;
 }
@@ -170,7 +194,10 @@ ehr_build_plain_value(ehr_build_t *build, const ehr_field_t *field)
         return list_schema(build, field);
 
     case EHR_TYPE_OBJECT:
-        return object_schema(build);
+        return object_schema(build, field);
+
+    case EHR_TYPE_OBJECT_LIST:
+        return objects_schema(build, field);
 
     default:
         return text_schema(build, field);

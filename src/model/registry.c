@@ -98,6 +98,21 @@ ehr_fields_of(const ehr_resource_t *resource)
 }
 
 
+void
+ehr_fields_plain(const ehr_resource_t *resource, ehr_fields_t *fields)
+{
+    size_t  i;
+
+    fields->resource = resource;
+    fields->index = -1;
+    fields->n = resource->nfields;
+
+    for (i = 0; i < resource->nfields; i++) {
+        fields->fields[i] = &resource->fields[i];
+    }
+}
+
+
 int
 ehr_field_index(const ehr_fields_t *fields, const char *name, size_t len)
 {

@@ -241,6 +241,17 @@ compose_keep(ehr_text_t *text, const ehr_fields_t *fields)
 }
 
 
+static void
+compose_made(ehr_text_t *text, const ehr_fields_t *fields)
+{
+    ehr_text_add(text, "INSERT INTO ehr.idempotency_keys"
+        " (actor_id, key, route, body_hash, status, row)"
+        " SELECT $2::uuid, $3::text, $4::text, $5::bytea, 201, to_jsonb(t)");
+    add_from(text, fields->resource);
+    ehr_text_add(text, " WHERE t.id = $1::uuid");
+}
+
+
 /* -- changing -------------------------------------------------------------- */
 
 
@@ -323,6 +334,7 @@ static const compose_pt  composers[EHR_SQL_KINDS] = {
     [EHR_SQL_LOCK]    = compose_lock,
     [EHR_SQL_CREATE]  = compose_create,
     [EHR_SQL_KEEP]    = compose_keep,
+    [EHR_SQL_MADE]    = compose_made,
     [EHR_SQL_REPLAY]  = compose_replay,
     [EHR_SQL_UPDATE]  = compose_update,
     [EHR_SQL_DELETE]  = compose_delete,

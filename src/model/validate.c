@@ -2,6 +2,7 @@
  * A request's body against a descriptor: see model.h.
  */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "value.h"
@@ -174,6 +175,57 @@ convert(validation_t *v, const ehr_field_t *field, const json_t *json,
 }
 
 
+/* "object.member" */
+static const char *
+inner_name(validation_t *v, const char *object, const char *member)
+{
+    char    *name;
+    size_t   size;
+
+    size = strlen(object) + strlen(member) + 2;
+
+    name = v->check.arena->alloc(v->check.arena->context, size);
+    if (name != NULL) {
+        (void) snprintf(name, size, "%s.%s", object, member);
+    }
+
+    return name;
+}
+
+
+/* The members of an object of a known shape; its text is the value already.
+ * 0, or -2 without memory. */
+static int
+take_inner(validation_t *v, const ehr_field_t *field, const json_t *json)
+{
+    int                  rc;
+    size_t               i;
+    ehr_fields_t         fields;
+    ehr_values_t         values;
+    ehr_field_errors_t   errors;
+
+    ehr_fields_plain(field->shape, &fields);
+
+    rc = ehr_validate(&fields, json, EHR_ON_CREATE, v->permissions,
+        v->check.arena, &values, &errors);
+
+    for (i = 0; rc == -1 && i < errors.n
+         && v->errors->n < EHR_MAX_FIELD_ERRORS; i++)
+    {
+        errors.items[i].field = inner_name(v, field->name,
+            errors.items[i].field);
+
+        if (errors.items[i].field == NULL) {
+            return -2;
+        }
+
+        v->errors->items[v->errors->n++] = errors.items[i];
+    }
+
+    return rc == -2 ? -2 : 0;
+}
+
+
 /* One member of the body.  0, or -2 without memory. */
 static int
 take_member(validation_t *v, const char *key, size_t len, const json_t *json)
@@ -211,7 +263,8 @@ take_member(validation_t *v, const char *key, size_t len, const json_t *json)
 
     v->values->present |= bit_of(i);
 
-    return 0;
+    return field->shape != NULL && !json_is_null(json)
+           ? take_inner(v, field, json) : 0;
 }
 
 

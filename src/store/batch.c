@@ -274,6 +274,13 @@ ehr_batch_failed(ehr_batch_t *batch, ngx_uint_t statement,
                                               PG_DIAG_CONSTRAINT_NAME);
     error->table = ehr_batch_error_field(batch, result, PG_DIAG_TABLE_NAME);
     error->column = ehr_batch_error_field(batch, result, PG_DIAG_COLUMN_NAME);
+
+    /* PostgreSQL's own would be a sentence with values of rows */
+
+    if (ngx_strncmp(error->sqlstate, "EH", 2) == 0) {
+        error->detail = ehr_batch_error_field(batch, result,
+                                              PG_DIAG_MESSAGE_DETAIL);
+    }
 }
 
 

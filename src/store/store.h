@@ -152,6 +152,7 @@ typedef struct {
     ngx_str_t           constraint;     /* empty if none, as those below */
     ngx_str_t           table;
     ngx_str_t           column;
+    ngx_str_t           detail;         /* of our own states: JSON */
 } ehr_database_error_t;
 
 typedef void (*ehr_batch_done_pt)(ehr_batch_t *batch, void *data);

@@ -117,7 +117,8 @@ sql_type(const ehr_field_t *field)
     case EHR_TYPE_TIMESTAMP: return "timestamp with time zone";
     case EHR_TYPE_TEXT_LIST:
     case EHR_TYPE_UUID_LIST: return "ARRAY";
-    case EHR_TYPE_OBJECT:    return "jsonb";
+    case EHR_TYPE_OBJECT:
+    case EHR_TYPE_OBJECT_LIST: return "jsonb";
     default:                 return "text";
     }
 }

@@ -104,6 +104,10 @@ contradictions_are_named(void **state)
             .flags = EHR_SENSITIVE | EHR_SORT }, "sort" },
         { { .name = "a", .column = "a", .type = EHR_TYPE_OBJECT,
             .flags = EHR_RANGE }, "range" },
+        { { .name = "a", .column = "a", .type = EHR_TYPE_TEXT,
+            .shape = &sample_logs }, "shape" },
+        { { .name = "a", .column = "a", .type = EHR_TYPE_OBJECT_LIST },
+          "list of objects" },
         { { .name = "limit", .column = "a", .flags = EHR_FILTER },
           "every list" },
     };

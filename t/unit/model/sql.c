@@ -54,6 +54,11 @@ static const char *const  samples[EHR_SQL_KINDS] = {
         "SELECT $22::uuid, $23::text, $24::text, $25::bytea, 201, "
         "to_jsonb(t) FROM made AS t) SELECT " COLUMNS " FROM made AS t",
 
+    [EHR_SQL_MADE] =
+        "INSERT INTO ehr.idempotency_keys (actor_id, key, route, body_hash, "
+        "status, row) SELECT $2::uuid, $3::text, $4::text, $5::bytea, 201, "
+        "to_jsonb(t) FROM ehr.samples AS t WHERE t.id = $1::uuid",
+
     [EHR_SQL_REPLAY] =
         "SELECT " COLUMNS
         " FROM ehr.idempotency_keys AS k CROSS JOIN LATERAL "
@@ -131,6 +136,11 @@ static const char *const  logs[EHR_SQL_KINDS] = {
         "SELECT $3::uuid, $4::text, $5::text, $6::bytea, 201, to_jsonb(t) "
         "FROM made AS t) SELECT t.id, t.line, t.created_at, t.created_by "
         "FROM made AS t",
+
+    [EHR_SQL_MADE] =
+        "INSERT INTO ehr.idempotency_keys (actor_id, key, route, body_hash, "
+        "status, row) SELECT $2::uuid, $3::text, $4::text, $5::bytea, 201, "
+        "to_jsonb(t) FROM ehr.logs AS t WHERE t.id = $1::uuid",
 
     [EHR_SQL_REPLAY] =
         "SELECT t.id, t.line, t.created_at, t.created_by FROM "

@@ -201,6 +201,74 @@ the_body_is_an_object(void **state)
 /* -- hostile input --------------------------------------------------------- */
 
 
+/* -- objects of a shape ---------------------------------------------------- */
+
+
+static const ehr_field_t  rule_fields[] = {
+    { .name = "count", .column = "count", .type = EHR_TYPE_INTEGER,
+      .flags = EHR_REQUIRED | EHR_NOT_NULL, .min = 1, .max = 60 },
+    { .name = "days", .column = "days", .type = EHR_TYPE_TEXT_LIST, .max = 7 }
+};
+
+static const ehr_resource_t  rule = {
+    .name = "rule", .schema = "Rule", .fields = rule_fields, .nfields = 2
+};
+
+static const ehr_field_t  ruled_fields[] = {
+    { .name = "rule", .column = "rule", .type = EHR_TYPE_OBJECT,
+      .shape = &rule }
+};
+
+static const ehr_resource_t  ruled = {
+    .name = "ruled", .schema = "Ruled", .fields = ruled_fields, .nfields = 1
+};
+
+
+/* As check_body(), of the list above. */
+static int
+check_ruled(const char *text)
+{
+    int           rc;
+    json_t       *body;
+    ehr_fields_t  fields;
+
+    body = json_loads(text, 0, NULL);
+    ehr_fields_plain(&ruled, &fields);
+    rc = ehr_validate(&fields, body, EHR_ON_CREATE, ALL, &sample_arena,
+        &given, &refused);
+    json_decref(body);
+
+    return rc;
+}
+
+
+static void
+members_of_a_shape_are_checked(void **state)
+{
+    (void) state;
+
+    assert_int_equal(check_ruled("{\"rule\":{\"count\":2}}"), 0);
+    assert_string_equal(given.values[0].text, "{\"count\":2}");
+    assert_int_equal(check_ruled("{\"rule\":null}"), 0);
+    assert_null(given.values[0].text);
+    assert_int_equal(check_ruled("{\"rule\":[]}"), -1);
+    assert_string_equal(refused.items[0].field, "rule");
+
+    assert_int_equal(check_ruled("{\"rule\":{\"count\":61,\"dais\":[]},"
+                                 "\"more\":1}"), -1);
+    assert_int_equal(refused.n, 3);
+    assert_int_equal(error_of("rule.count")->message,
+        EHR_MESSAGE_VALUE_TOO_LARGE);
+    assert_string_equal(error_of("rule.count")->argument, "60");
+    assert_int_equal(error_of("rule.dais")->message,
+        EHR_MESSAGE_FIELD_UNKNOWN);
+
+    assert_int_equal(check_ruled("{\"rule\":{}}"), -1);
+    assert_int_equal(error_of("rule.count")->message,
+        EHR_MESSAGE_FIELD_REQUIRED);
+}
+
+
 static void
 unknown_keys_are_bounded(void **state)
 {
@@ -324,6 +392,7 @@ main(void)
         SAMPLE_TEST(put_keeps_what_the_writer_cannot_see_or_set),
         SAMPLE_TEST(forbidden_fields_make_it_a_403),
         SAMPLE_TEST(the_body_is_an_object),
+        SAMPLE_TEST(members_of_a_shape_are_checked),
         SAMPLE_TEST(unknown_keys_are_bounded),
         SAMPLE_TEST(a_megabyte_is_refused_quickly),
         SAMPLE_TEST(no_memory_is_told_apart),
