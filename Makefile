@@ -3,7 +3,7 @@
 #               (PORT=8080, RUN_DIR=run); make stop ends just that
 # make test     everything, from nothing (TESTS='t/a.t t/b.t' for some)
 # make soak     the tests under faults for longer (EHR_CHAOS_SECONDS=120 each,
-#               a million requests)
+#               a million requests), and the fuzz targets (EHR_FUZZ_SECONDS=600)
 # make sanitize the same tests on nginx and module with ASan and UBSan
 # make bench    measurements against pgbench and plain nginx
 # make import DATA=folder    FHIR R4 bundles into the running hospital
@@ -45,7 +45,9 @@ test:
 
 soak:
 	@EHR_CHAOS_SECONDS=$${EHR_CHAOS_SECONDS:-120} \
-	    $(MAKE) --no-print-directory test TESTS="$(wildcard t/chaos/*.t)"
+	    EHR_FUZZ_SECONDS=$${EHR_FUZZ_SECONDS:-600} \
+	    $(MAKE) --no-print-directory test \
+	    TESTS="$(wildcard t/chaos/*.t) t/fuzz.t"
 
 sanitize:
 	@tools/install-packages build run test

@@ -93,6 +93,10 @@ ehr_body_collect(ehr_request_t *req)
     ngx_chain_t              *link;
     ngx_http_request_body_t  *body = req->http->request_body;
 
+    /* of no bytes, but somewhere: the parser wants a pointer */
+
+    ngx_str_set(&req->body, "");
+
     if (body == NULL) {
         return NGX_OK;
     }

@@ -4,13 +4,14 @@ package EHR::Test::Routes;
 #
 #   for my $route (table()) { $route->{method}, {path}, {permission}, … }
 #   for my $route (documented($openapi)) { … }
+#   my @names = symbols();          # all that the table refers to
 
 use strict;
 use warnings;
 use EHR::Test::Process qw(top read_file must_run);
 use Exporter qw(import);
 
-our @EXPORT_OK = qw(table documented method_path);
+our @EXPORT_OK = qw(table symbols documented method_path);
 
 # "GET /patients/{id}"
 sub method_path { return "$_[0]{method} $_[0]{path}" }
@@ -20,14 +21,8 @@ sub method_path { return "$_[0]{method} $_[0]{path}" }
 # permission (its name or undef), and the flags public staff portal self no_body
 # root list creates plain.
 sub table {
-    my $source = read_file(top() . '/src/care/routes.c');
+    my $text = table_text();
     my @routes;
-
-    $source =~ s/^#include .*\.h"\n//mg;    # the rows in routes_*.def stay
-    my $text = must_run("#define EHR_ROUTE_ANYONE "
-        . "EHR_ROUTE_STAFF|EHR_ROUTE_PORTAL\n$source", 'cc', '-E', '-P',
-        '-I', top() . '/src/care', '-x', 'c', '-');
-    $text =~ s/\A.*?ehr_routes\[\]\s*=\s*\{//s or die 'no table of routes';
 
     my $words = qr/"(?:[^"\\]|\\.)*"/;
     while ($text =~ /\{\s*NGX_HTTP_(\w+)\s*,\s*((?:$words\s*)+),\s*(\w+)\s*,
@@ -44,6 +39,23 @@ sub table {
             permission => permission_name($permission) };
     }
     return @routes;
+}
+
+# The C names of handlers, resources, inputs and outputs.
+sub symbols {
+    my %name = map { $_ => 1 } table_text() =~ /\b(ehr_\w+)/g;
+    return sort keys %name;
+}
+
+sub table_text {
+    my $source = read_file(top() . '/src/care/routes.c');
+
+    $source =~ s/^#include .*\.h"\n//mg;    # the rows in routes_*.def stay
+    my $text = must_run("#define EHR_ROUTE_ANYONE "
+        . "EHR_ROUTE_STAFF|EHR_ROUTE_PORTAL\n$source", 'cc', '-E', '-P',
+        '-I', top() . '/src/care', '-x', 'c', '-');
+    $text =~ s/\A.*?ehr_routes\[\]\s*=\s*\{//s or die 'no table of routes';
+    return $text;
 }
 
 my %permission;
