@@ -90,10 +90,13 @@ typedef ngx_int_t (*ehr_handler_pt)(ehr_request_t *req);
 #define EHR_ROUTE_ROOT        0x80  /* mounted by its own location */
 #define EHR_ROUTE_LIST       0x100  /* answers a list of the resource */
 #define EHR_ROUTE_PLAIN      0x200  /* answers without the envelope */
+#define EHR_ROUTE_SECRET     0x400  /* the path's last parameter is a secret
+                                       instead of a UUID: see EHR_SECRET_TEXT */
 
 struct ehr_route_s {
     ngx_uint_t              method;         /* NGX_HTTP_GET … */
-    const char             *path;           /* "/patients/{patientId}" */
+    const char             *path;           /* "/patients/{patientId}"; text may
+                                               follow a parameter */
     ehr_handler_pt          handler;
     const ehr_resource_t   *resource;       /* NULL: not about a resource */
     ehr_permission_t        permission;     /* 0 only with ROUTE_PUBLIC */
@@ -108,6 +111,11 @@ struct ehr_route_s {
 extern const ehr_route_t  ehr_routes[];
 
 #define EHR_PATH_PARAMETERS  3
+
+/* A secret in a path: 256 random bits in base64url.  Neither a log nor the
+ * audit log shows it: both know the template only. */
+#define EHR_SECRET_BYTES     32
+#define EHR_SECRET_TEXT      43
 
 typedef struct {
     const ehr_route_t      *route;          /* NULL: no such path or method */
@@ -150,7 +158,8 @@ struct ehr_request_s {
     ehr_language_t          language;
     uint64_t                started;        /* µs, monotonic */
 
-    /* path parameters: lower-case UUID texts, NUL-terminated */
+    /* path parameters: lower-case UUID texts, NUL-terminated; a secret
+       as it was sent, not terminated */
     ngx_str_t               params[EHR_PATH_PARAMETERS];
     ngx_uint_t              nparams;
 

@@ -19,7 +19,8 @@ static int ehr_openapi_more(json_t *schema, const ehr_resource_t *input);
 static int ehr_openapi_route(json_t *paths, const ehr_route_t *route);
 static json_t *ehr_openapi_operation(const ehr_route_t *route);
 static json_t *ehr_openapi_parameters(const ehr_route_t *route);
-static int ehr_openapi_path_parameters(json_t *list, const char *path);
+static int ehr_openapi_path_parameters(json_t *list,
+    const ehr_route_t *route);
 static json_t *ehr_openapi_body(const ehr_route_t *route);
 static json_t *ehr_openapi_responses(const ehr_route_t *route);
 static json_t *ehr_openapi_success(const ehr_route_t *route);
@@ -411,7 +412,7 @@ ehr_openapi_parameters(const ehr_route_t *route)
         return NULL;
     }
 
-    rc = ehr_openapi_path_parameters(list, route->path);
+    rc = ehr_openapi_path_parameters(list, route);
 
     if (route->flags & EHR_ROUTE_CREATES) {
         rc |= json_array_append_new(list,
@@ -450,19 +451,25 @@ ehr_openapi_parameters(const ehr_route_t *route)
 
 
 static int
-ehr_openapi_path_parameters(json_t *list, const char *path)
+ehr_openapi_path_parameters(json_t *list, const ehr_route_t *route)
 {
     int          rc = 0;
+    json_t      *schema;
     const char  *p, *end;
 
-    for (p = strchr(path, '{'); p; p = strchr(end, '{')) {
+    for (p = strchr(route->path, '{'); p; p = strchr(end, '{')) {
         end = strchr(p, '}');
 
+        schema = ((route->flags & EHR_ROUTE_SECRET) && !strchr(end, '{'))
+                 ? json_pack("{s:s, s:s}", "type", "string",
+                             "pattern", "^[A-Za-z0-9_-]{43}$")
+                 : json_pack("{s:s, s:s}", "type", "string",
+                             "format", "uuid");
+
         rc |= json_array_append_new(list,
-            json_pack("{s:o, s:s, s:b, s:{s:s, s:s}}",
+            json_pack("{s:o, s:s, s:b, s:o}",
                       "name", json_stringn(p + 1, end - p - 1),
-                      "in", "path", "required", 1, "schema", "type",
-                      "string", "format", "uuid"));
+                      "in", "path", "required", 1, "schema", schema));
     }
 
     return rc;

@@ -2,6 +2,7 @@
  * A request's way from nginx's content phase to its capability's handler.
  */
 
+#include "../access/encoding.h"
 #include "http.h"
 #include "body.h"
 #include "pages.h"
@@ -13,6 +14,10 @@ static void ehr_request_identify(ehr_request_t *req);
 static ngx_int_t ehr_request_route(ehr_request_t *req);
 static void ehr_request_path(ehr_request_t *req, ngx_str_t *path);
 static ngx_int_t ehr_request_params(ehr_request_t *req, ehr_match_t *match);
+static ngx_int_t ehr_request_id(ehr_request_t *req, ngx_str_t *value,
+    ngx_str_t *param);
+static ngx_int_t ehr_request_secret(ehr_request_t *req, ngx_str_t *value,
+    ngx_str_t *param);
 static ngx_int_t ehr_request_key(ehr_request_t *req);
 static ngx_int_t ehr_request_prepare(ehr_request_t *req);
 static void *ehr_arena_alloc(void *pool, size_t size);
@@ -352,36 +357,75 @@ ehr_reply_allow(ehr_request_t *req, ngx_uint_t methods)
 }
 
 
-/* Every path parameter is a UUID; kept lower-case and terminated. */
+/* Every path parameter is a UUID, but for the last of a route that takes a
+ * secret. */
 
 static ngx_int_t
 ehr_request_params(ehr_request_t *req, ehr_match_t *match)
 {
-    u_char      *p;
-    ngx_uint_t   i;
-    ehr_uuid_t   uuid;
+    ngx_int_t   rc;
+    ngx_uint_t  i;
 
     for (i = 0; i < match->n; i++) {
 
-        if (ehr_uuid_parse(&uuid, match->values[i].data, match->values[i].len)
-            != NGX_OK)
-        {
-            ehr_reply_message(req, NGX_HTTP_BAD_REQUEST,
-                            EHR_MESSAGE_MALFORMED_REQUEST);
-            return NGX_DONE;
-        }
+        rc = ((req->route->flags & EHR_ROUTE_SECRET) && i == match->n - 1)
+             ? ehr_request_secret(req, &match->values[i], &req->params[i])
+             : ehr_request_id(req, &match->values[i], &req->params[i]);
 
-        p = ngx_pnalloc(req->pool, EHR_UUID_TEXT + 1);
-        if (p == NULL) {
-            return NGX_ERROR;
+        if (rc != NGX_OK) {
+            return rc;
         }
-
-        req->params[i].data = p;
-        req->params[i].len = EHR_UUID_TEXT;
-        *ehr_uuid_print(p, &uuid) = '\0';
     }
 
     req->nparams = match->n;
+
+    return NGX_OK;
+}
+
+
+/* Kept lower-case and terminated. */
+
+static ngx_int_t
+ehr_request_id(ehr_request_t *req, ngx_str_t *value, ngx_str_t *param)
+{
+    u_char      *p;
+    ehr_uuid_t   uuid;
+
+    if (ehr_uuid_parse(&uuid, value->data, value->len) != NGX_OK) {
+        ehr_reply_message(req, NGX_HTTP_BAD_REQUEST,
+                          EHR_MESSAGE_MALFORMED_REQUEST);
+        return NGX_DONE;
+    }
+
+    p = ngx_pnalloc(req->pool, EHR_UUID_TEXT + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    param->data = p;
+    param->len = EHR_UUID_TEXT;
+    *ehr_uuid_print(p, &uuid) = '\0';
+
+    return NGX_OK;
+}
+
+
+/* One that cannot be right is answered as one that is wrong. */
+
+static ngx_int_t
+ehr_request_secret(ehr_request_t *req, ngx_str_t *value, ngx_str_t *param)
+{
+    u_char  bytes[EHR_SECRET_BYTES];
+
+    if (value->len != EHR_SECRET_TEXT
+        || ehr_base64url_decode(bytes, value->data, value->len)
+           != EHR_SECRET_BYTES)
+    {
+        ehr_reply_message(req, NGX_HTTP_NOT_FOUND, EHR_MESSAGE_NOT_FOUND);
+        return NGX_DONE;
+    }
+
+    *param = *value;
 
     return NGX_OK;
 }

@@ -8,9 +8,9 @@
 typedef struct ehr_node_s  ehr_node_t;
 
 struct ehr_node_s {
-    ngx_str_t       segment;        /* empty for a parameter */
+    ngx_str_t       segment;        /* of a parameter: what follows it */
     ehr_node_t     *children;
-    ehr_node_t     *parameter;      /* the child that takes any segment */
+    ehr_node_t     *parameters;     /* those that end in something first */
     ehr_node_t     *next;           /* sibling */
     ngx_uint_t      methods;
     unsigned        flags;          /* of the path's routes */
@@ -23,11 +23,13 @@ static ngx_uint_t   ehr_router_n;
 
 
 static ngx_int_t ehr_method_slot(ngx_uint_t method);
+static int ehr_route_is_template(const char *path);
 static const char *ehr_route_fault(const ehr_route_t *route);
 static ehr_node_t *ehr_node_create(ngx_pool_t *pool, ngx_str_t *segment);
 static ehr_node_t *ehr_node_enter(ngx_pool_t *pool, ehr_node_t *node,
     ngx_str_t *segment);
-static ehr_node_t *ehr_node_child(ehr_node_t *node, ngx_str_t *segment);
+static ehr_node_t *ehr_node_find(ehr_node_t *list, ngx_str_t *segment);
+static ehr_node_t *ehr_node_parameter(ehr_node_t *node, ngx_str_t *value);
 static ngx_int_t ehr_next_segment(ngx_str_t *path, ngx_str_t *segment);
 
 
@@ -46,6 +48,26 @@ ehr_method_slot(ngx_uint_t method)
 }
 
 
+/* Whether each parameter begins a segment and ends in it; text may follow. */
+
+static int
+ehr_route_is_template(const char *path)
+{
+    const char  *p, *end;
+
+    for (p = strchr(path, '{'); p; p = strchr(end, '{')) {
+
+        end = p + strcspn(p, "/}");
+
+        if (p[-1] != '/' || *end != '}') {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 /* What must never be started: see the rule at ehr_router_init(). */
 
 static const char *
@@ -53,6 +75,10 @@ ehr_route_fault(const ehr_route_t *route)
 {
     if (route->path[0] != '/') {
         return "its path does not begin with a slash";
+    }
+
+    if (!ehr_route_is_template(route->path)) {
+        return "a parameter does not begin a segment or end in it";
     }
 
     if (ehr_method_slot(route->method) == NGX_ERROR) {
@@ -109,42 +135,76 @@ ehr_node_create(ngx_pool_t *pool, ngx_str_t *segment)
 static ehr_node_t *
 ehr_node_enter(ngx_pool_t *pool, ehr_node_t *node, ngx_str_t *segment)
 {
-    ehr_node_t        *child;
-    static ngx_str_t   any = ngx_null_string;
+    ngx_str_t     text = *segment;
+    ehr_node_t   *child, **list;
 
-    if (segment->data[0] == '{') {
-        if (node->parameter == NULL) {
-            node->parameter = ehr_node_create(pool, &any);
-        }
+    list = &node->children;
 
-        return node->parameter;
+    if (text.data[0] == '{') {
+        text.data = (u_char *) strchr((char *) text.data, '}') + 1;
+        text.len = segment->data + segment->len - text.data;
+        list = &node->parameters;
     }
 
-    child = ehr_node_child(node, segment);
+    child = ehr_node_find(*list, &text);
     if (child) {
         return child;
     }
 
-    child = ehr_node_create(pool, segment);
-    if (child) {
-        child->next = node->children;
-        node->children = child;
+    child = ehr_node_create(pool, &text);
+    if (child == NULL) {
+        return NULL;
     }
+
+    /* the parameter that takes anything comes last */
+
+    while (list == &node->parameters && text.len == 0 && *list) {
+        list = &(*list)->next;
+    }
+
+    child->next = *list;
+    *list = child;
 
     return child;
 }
 
 
 static ehr_node_t *
-ehr_node_child(ehr_node_t *node, ngx_str_t *segment)
+ehr_node_find(ehr_node_t *list, ngx_str_t *segment)
 {
-    ehr_node_t  *child;
+    ehr_node_t  *node;
 
-    for (child = node->children; child; child = child->next) {
-        if (child->segment.len == segment->len
-            && ngx_memcmp(child->segment.data, segment->data, segment->len)
+    for (node = list; node; node = node->next) {
+        if (node->segment.len == segment->len
+            && ngx_memcmp(node->segment.data, segment->data, segment->len)
                == 0)
         {
+            return node;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* The parameter that takes a segment; what follows is cut off its value. */
+
+static ehr_node_t *
+ehr_node_parameter(ehr_node_t *node, ngx_str_t *value)
+{
+    size_t       len;
+    ehr_node_t  *child;
+
+    for (child = node->parameters; child; child = child->next) {
+
+        len = child->segment.len;
+
+        if (value->len > len
+            && ngx_memcmp(value->data + value->len - len,
+                          child->segment.data, len)
+               == 0)
+        {
+            value->len -= len;
             return child;
         }
     }
@@ -251,10 +311,10 @@ ehr_router_match(ngx_uint_t method, ngx_str_t *uri, ehr_match_t *match)
 
     while ((rc = ehr_next_segment(&path, &segment)) == NGX_OK) {
 
-        child = ehr_node_child(node, &segment);
+        child = ehr_node_find(node->children, &segment);
 
         if (child == NULL) {
-            child = node->parameter;
+            child = ehr_node_parameter(node, &segment);
 
             if (child == NULL || match->n == EHR_PATH_PARAMETERS) {
                 return;
