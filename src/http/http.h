@@ -101,8 +101,9 @@ struct ehr_route_s {
     const ehr_resource_t   *resource;       /* NULL: not about a resource */
     ehr_permission_t        permission;     /* 0 only with ROUTE_PUBLIC */
     unsigned                flags;
-    const ehr_resource_t   *input;          /* body of an action (a field list
-                                               without a table), or NULL */
+    const ehr_resource_t   *input;          /* body of an action, query of a
+                                               GET, either of a DELETE (a field
+                                               list without a table), or NULL */
     const ehr_resource_t   *output;         /* the same for its answer */
     const char             *about;
 };
@@ -214,6 +215,9 @@ const char *ehr_request_text(ehr_request_t *req, const ngx_str_t *text);
 /* Validates the body against an action's field list (route->input) and
  * answers 422 or 403 by itself.  NGX_OK, NGX_DONE (answered) or NGX_ERROR. */
 ngx_int_t ehr_request_input(ehr_request_t *req, const ehr_resource_t *input,
+    ehr_values_t *values);
+/* The same for the query string: 400 names the parameter. */
+ngx_int_t ehr_request_query(ehr_request_t *req, const ehr_resource_t *input,
     ehr_values_t *values);
 /* Value of a field of that input by name; text NULL if absent or null. */
 ehr_value_t ehr_input_value(const ehr_resource_t *input,

@@ -1,8 +1,19 @@
 /*
- * Bodies of actions: field lists without a table behind them.
+ * Bodies of actions and queries of reads: field lists without a table behind
+ * them.
  */
 
 #include "http.h"
+
+
+static ngx_int_t ehr_query_value(ehr_request_t *req,
+    const ehr_resource_t *input, ehr_argument_t *argument,
+    ehr_values_t *values);
+static ehr_message_t ehr_query_bounds(ehr_request_t *req,
+    const ehr_field_t *field, const ehr_argument_t *argument,
+    const char **bound);
+static ngx_int_t ehr_query_refuse(ehr_request_t *req,
+    const ehr_argument_t *argument, int message, const char *text);
 
 
 ngx_int_t
@@ -31,6 +42,140 @@ ehr_request_input(ehr_request_t *req, const ehr_resource_t *input,
     }
 
     return rc == 0 ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ehr_request_query(ehr_request_t *req, const ehr_resource_t *input,
+    ehr_values_t *values)
+{
+    ngx_int_t        rc;
+    ngx_uint_t       i;
+    ngx_array_t     *arguments;
+    ehr_argument_t  *argument;
+
+    ngx_memzero(values, sizeof(ehr_values_t));
+
+    rc = ehr_query_parse(req, &arguments);
+
+    if (rc == NGX_DECLINED) {
+        ehr_reply_message(req, NGX_HTTP_BAD_REQUEST,
+                          EHR_MESSAGE_MALFORMED_REQUEST);
+        return NGX_DONE;
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    argument = arguments->elts;
+
+    for (i = 0; i < arguments->nelts; i++) {
+        rc = ehr_query_value(req, input, &argument[i], values);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ehr_query_value(ehr_request_t *req, const ehr_resource_t *input,
+    ehr_argument_t *argument, ehr_values_t *values)
+{
+    int                 message;
+    size_t              i;
+    const char         *text;
+    const ehr_field_t  *field;
+
+    for (i = 0; i < input->nfields; i++) {
+        field = &input->fields[i];
+
+        if (ngx_strcmp(field->name, argument->name.data) == 0) {
+            break;
+        }
+    }
+
+    if (i == input->nfields) {
+        return ehr_query_refuse(req, argument, EHR_MESSAGE_PARAMETER_UNKNOWN,
+                                NULL);
+    }
+
+    if (values->present & ((uint64_t) 1 << i)) {
+        return ehr_query_refuse(req, argument, EHR_MESSAGE_PARAMETER_REPEATED,
+                                NULL);
+    }
+
+    message = ehr_validate_text(field, (char *) argument->value.data,
+                                argument->value.len, &text);
+    if (message == EHR_MESSAGE_NONE) {
+        message = ehr_query_bounds(req, field, argument, &text);
+    }
+
+    if (message != EHR_MESSAGE_NONE) {
+        return ehr_query_refuse(req, argument, message, text);
+    }
+
+    values->present |= (uint64_t) 1 << i;
+    values->values[i].text = (char *) argument->value.data;
+    values->values[i].len = argument->value.len;
+
+    return NGX_OK;
+}
+
+
+/* Of whole numbers; ehr_validate_text() leaves them to its caller. */
+
+static ehr_message_t
+ehr_query_bounds(ehr_request_t *req, const ehr_field_t *field,
+    const ehr_argument_t *argument, const char **bound)
+{
+    u_char         *text;
+    int64_t         value;
+    ehr_message_t   message;
+
+    if (field->type != EHR_TYPE_INTEGER) {
+        return EHR_MESSAGE_NONE;
+    }
+
+    value = strtoll((char *) argument->value.data, NULL, 10);
+
+    message = (value < (int64_t) field->min) ? EHR_MESSAGE_VALUE_TOO_SMALL
+              : (value > (int64_t) field->max) ? EHR_MESSAGE_VALUE_TOO_LARGE
+              : EHR_MESSAGE_NONE;
+
+    text = (message == EHR_MESSAGE_NONE)
+           ? NULL : ngx_pnalloc(req->pool, NGX_INT64_LEN + 1);
+
+    if (text) {
+        ngx_sprintf(text, "%L%Z",
+                    (int64_t) (message == EHR_MESSAGE_VALUE_TOO_SMALL
+                               ? field->min : field->max));
+    }
+
+    *bound = (char *) text;
+
+    return message;
+}
+
+
+static ngx_int_t
+ehr_query_refuse(ehr_request_t *req, const ehr_argument_t *argument,
+    int message, const char *text)
+{
+    ehr_field_errors_t  errors;
+
+    errors.n = 1;
+    errors.items[0].field = (char *) argument->name.data;
+    errors.items[0].message = message;
+    errors.items[0].argument = text;
+
+    ehr_reply_fields(req, NGX_HTTP_BAD_REQUEST, &errors);
+
+    return NGX_DONE;
 }
 
 

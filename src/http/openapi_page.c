@@ -28,6 +28,8 @@ static void ehr_openapi_id(const ehr_route_t *route, char *out, size_t size);
 static int ehr_is_list(const ehr_route_t *route);
 static int ehr_has_row(const ehr_route_t *route);
 static int ehr_takes_more(const ehr_route_t *route);
+static int ehr_has_action_body(const ehr_route_t *route);
+static int ehr_openapi_query(json_t *list, const ehr_resource_t *input);
 static json_t *ehr_ref(const char *kind, const char *name);
 
 
@@ -187,7 +189,7 @@ ehr_openapi_schemas(json_t *schemas)
 
     for (route = ehr_routes; route->path; route++) {
 
-        if (route->input && !ehr_takes_more(route)) {
+        if (ehr_has_action_body(route)) {
             rc |= ehr_openapi_plain_schema(schemas, route->input,
                                            EHR_OPENAPI_CREATE);
         }
@@ -268,8 +270,12 @@ ehr_openapi_more(json_t *schema, const ehr_resource_t *input)
 
     rc = json_object_update(json_object_get(schema, "properties"),
                             json_object_get(more, "properties"));
-    rc |= json_array_extend(json_object_get(schema, "required"),
-                            json_object_get(more, "required"));
+
+    if (json_array_size(json_object_get(more, "required"))) {
+        rc |= json_array_extend(json_object_get(schema, "required"),
+                                json_object_get(more, "required"));
+    }
+
     json_decref(more);
 
     return rc;
@@ -388,12 +394,24 @@ ehr_has_row(const ehr_route_t *route)
 }
 
 
-/* Whether the body is a new row and some fields beside. */
+/* Whether the body is a row, new or changed, and some fields beside. */
 
 static int
 ehr_takes_more(const ehr_route_t *route)
 {
-    return route->input && route->resource && route->output == NULL;
+    return route->input && route->resource && route->output == NULL
+           && (route->method & (NGX_HTTP_PUT|NGX_HTTP_PATCH)
+               || route->flags & EHR_ROUTE_CREATES);
+}
+
+
+/* Whether the body is an action's own. */
+
+static int
+ehr_has_action_body(const ehr_route_t *route)
+{
+    return route->input && route->method != NGX_HTTP_GET
+           && !ehr_takes_more(route);
 }
 
 
@@ -403,7 +421,7 @@ ehr_openapi_parameters(const ehr_route_t *route)
     int      rc;
     json_t  *list;
 
-    list = ehr_is_list(route)
+    list = (ehr_is_list(route) && route->output == NULL)
            ? ehr_openapi_list_parameters(ehr_fields_of(route->resource), 20,
                                          100)
            : json_array();
@@ -413,6 +431,10 @@ ehr_openapi_parameters(const ehr_route_t *route)
     }
 
     rc = ehr_openapi_path_parameters(list, route);
+
+    if (route->input && route->method & (NGX_HTTP_GET|NGX_HTTP_DELETE)) {
+        rc |= ehr_openapi_query(list, route->input);
+    }
 
     if (route->flags & EHR_ROUTE_CREATES) {
         rc |= json_array_append_new(list,
@@ -476,21 +498,41 @@ ehr_openapi_path_parameters(json_t *list, const ehr_route_t *route)
 }
 
 
+/* The parameters of a route that has a query of its own. */
+
+static int
+ehr_openapi_query(json_t *list, const ehr_resource_t *input)
+{
+    int                 rc = 0;
+    size_t              i;
+    const ehr_field_t  *field;
+
+    for (i = 0; i < input->nfields; i++) {
+        field = &input->fields[i];
+
+        rc |= json_array_append_new(list,
+            json_pack("{s:s, s:s, s:s, s:o}", "name", field->name,
+                      "in", "query", "description", field->about,
+                      "schema", ehr_openapi_value(field)));
+    }
+
+    return rc;
+}
+
+
 static json_t *
 ehr_openapi_body(const ehr_route_t *route)
 {
     char                 name[96];
     ehr_openapi_kind_t   kind;
 
-    if ((route->method & (NGX_HTTP_POST|NGX_HTTP_PUT|NGX_HTTP_PATCH)) == 0) {
-        return NULL;
-    }
-
-    if (route->input && !ehr_takes_more(route)) {
+    if (ehr_has_action_body(route)) {
         ngx_cpystrn((u_char *) name, (u_char *) route->input->schema,
                     sizeof(name));
 
-    } else if (route->resource && !(route->flags & EHR_ROUTE_NO_BODY)) {
+    } else if ((route->method & (NGX_HTTP_POST|NGX_HTTP_PUT|NGX_HTTP_PATCH))
+               && route->resource && !(route->flags & EHR_ROUTE_NO_BODY))
+    {
         kind = (route->method == NGX_HTTP_POST) ? EHR_OPENAPI_CREATE
                                                 : EHR_OPENAPI_UPDATE;
         ehr_openapi_schema_name(ehr_fields_of(route->resource), kind, name,
@@ -527,12 +569,12 @@ ehr_openapi_success(const ehr_route_t *route)
                                 EHR_OPENAPI_READ, name, sizeof(name));
         data = ehr_ref("schemas", name);
 
-        if (ehr_is_list(route)) {
-            data = json_pack("{s:s, s:o}", "type", "array", "items", data);
-        }
-
     } else {
         data = json_pack("{s:s}", "type", "null");
+    }
+
+    if (ehr_is_list(route)) {
+        data = json_pack("{s:s, s:o}", "type", "array", "items", data);
     }
 
     envelope = json_pack("{s:s, s:[s,s,s,s,s], s:{s:{s:s}, s:o, s:{s:s}, "

@@ -12,6 +12,7 @@
 static void ehr_request_cleanup(void *data);
 static void ehr_request_identify(ehr_request_t *req);
 static ngx_int_t ehr_request_route(ehr_request_t *req);
+static int ehr_request_has_body(ehr_request_t *req);
 static void ehr_request_path(ehr_request_t *req, ngx_str_t *path);
 static ngx_int_t ehr_request_params(ehr_request_t *req, ehr_match_t *match);
 static ngx_int_t ehr_request_id(ehr_request_t *req, ngx_str_t *value,
@@ -56,7 +57,7 @@ ehr_http_api_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (r->method & (NGX_HTTP_POST|NGX_HTTP_PUT|NGX_HTTP_PATCH)) {
+    if (ehr_request_has_body(req)) {
 
         /* it counts its own reference */
         r->main->count--;
@@ -76,6 +77,19 @@ ehr_http_api_handler(ngx_http_request_t *r)
     ehr_request_run(req);
 
     return NGX_DONE;
+}
+
+
+/* Whether there may be one that is of interest. */
+
+static int
+ehr_request_has_body(ehr_request_t *req)
+{
+    if (req->http->method & (NGX_HTTP_POST|NGX_HTTP_PUT|NGX_HTTP_PATCH)) {
+        return 1;
+    }
+
+    return req->http->method == NGX_HTTP_DELETE && req->route->input;
 }
 
 

@@ -245,6 +245,27 @@ ehr_instant_parse(const char *text, size_t len, ehr_instant_style_t style,
 }
 
 
+int64_t
+ehr_moment_epoch(const ehr_moment_t *moment)
+{
+    int64_t  year, era, day_of_year, day_of_era, days;
+
+    /* years begin in March, so that a leap day is the last of one; 400 of
+     * them are an era of 146,097 days */
+
+    year = moment->year - (moment->month <= 2);
+    era = year / 400;
+    year -= era * 400;
+
+    day_of_year = (153 * (moment->month + (moment->month > 2 ? -3 : 9)) + 2)
+                  / 5 + moment->day - 1;
+    day_of_era = year * 365 + year / 4 - year / 100 + day_of_year;
+    days = era * 146097 + day_of_era - 719468;
+
+    return days * SECONDS_A_DAY + moment->second;
+}
+
+
 void
 ehr_instant_print(const ehr_moment_t *moment, char out[EHR_INSTANT_SIZE])
 {

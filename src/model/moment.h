@@ -7,6 +7,7 @@
 #define EHR_MOMENT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 
 /* What may be stored: beyond these it is a typing error. */
@@ -40,6 +41,9 @@ int ehr_date_parse(const char *text, size_t len, ehr_moment_t *moment);
  * 0, or -1 and moment undefined. */
 int ehr_instant_parse(const char *text, size_t len, ehr_instant_style_t style,
     ehr_moment_t *moment);
+
+/* Whole seconds since 1970 of a moment in UTC. */
+int64_t ehr_moment_epoch(const ehr_moment_t *moment);
 
 /* Writes "2026-01-31 09:30:00.500000+00". */
 void ehr_instant_print(const ehr_moment_t *moment,
