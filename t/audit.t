@@ -368,12 +368,7 @@ sub open_rows {
 # Exit status and words of the verification.
 sub verify {
     my ($database, %file) = @_;
-    my ($status, $out, $err) = run_command(undef, $^X,
-        top() . '/bin/ehr-audit-verify', '--key',
-        $file{key} || $env->key_file('audit'), '--head',
-        $file{head} || $env->audit_head, '--conninfo',
-        'host=' . $env->socket . " dbname=$database user=ehr_app");
-    return ($status >> 8, $out . $err);
+    return $env->verify_audit(database => $database, %file);
 }
 
 # What is done to a copy of the database is named.

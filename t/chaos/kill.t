@@ -21,6 +21,7 @@ until_over(6, sub {
 }, 5);
 
 check_load($env, $load, $load->stop, @killed . ' killed workers');
+check_audit_chain($env);
 is $env->master_pid, $master, 'the master lived on';
 is client(undef, $env)->get('/ready')->{status}, 200, 'and is ready';
 

@@ -91,6 +91,7 @@ subtest 'of three hosts one is dead and one silent' => sub {
     check_load($env, $load, $records, 'hosts that are dead');
 };
 
+check_audit_chain($env);
 logs_clean($env);
 done_testing;
 

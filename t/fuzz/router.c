@@ -70,24 +70,35 @@ segments_of(const u_char *p, size_t len, segment_t *segments)
 }
 
 
-/* How a segment fits the template's at this position. */
-typedef enum { NOT, AS_PARAMETER, AS_WORD } fit_t;
-
-static fit_t
+/* How well a segment fits the template's at this position: 0 not; 1 as a
+ * parameter; more as one with this much text behind it; most as a word. */
+static size_t
 fits(const template_t *template, int position, const segment_t *segment)
 {
-    const segment_t  *want = &template->segments[position];
+    size_t         len;
+    const u_char  *text;
 
     if (position >= template->n) {
-        return NOT;
+        return 0;
     }
 
-    if (want->data[0] == '{') {
-        return AS_PARAMETER;
+    text = template->segments[position].data;
+    len = template->segments[position].len;
+
+    if (text[0] != '{') {
+        return segment->len == len && memcmp(segment->data, text, len) == 0
+               ? SIZE_MAX : 0;
     }
 
-    return want->len == segment->len
-           && memcmp(want->data, segment->data, want->len) == 0 ? AS_WORD : NOT;
+    while (*text++ != '}') {
+        len--;
+    }
+
+    len--;
+
+    return segment->len > len
+           && memcmp(segment->data + segment->len - len, text, len) == 0
+           ? 1 + len : 0;
 }
 
 
@@ -100,7 +111,7 @@ expected(ngx_uint_t method, const segment_t *segments, int n,
     ngx_uint_t *methods)
 {
     int                 i, r;
-    fit_t               best, fit;
+    size_t              best, fit;
     const ehr_route_t  *found;
 
     static char  out[MAX_ROUTES];
@@ -108,7 +119,7 @@ expected(ngx_uint_t method, const segment_t *segments, int n,
     memset(out, 0, sizeof(out));
 
     for (i = 0; i < n; i++) {
-        best = AS_PARAMETER;
+        best = 1;
 
         for (r = 0; ehr_routes[r].path; r++) {
             fit = fits(&templates[r], i, &segments[i]);

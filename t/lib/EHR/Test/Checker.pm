@@ -8,6 +8,7 @@ package EHR::Test::Checker;
 #   check_load($env, $load, $records, 'what was broken');
 #   check_load(…, refused => 1);    # connections may be refused, too
 #   check_load(…, none => 1);       # perhaps none was acknowledged
+#   check_audit_chain($env);        # no audit row was changed or lost
 #
 # Each is a test of the file, in a subtest named so.
 
@@ -19,7 +20,8 @@ use Exporter qw(import);
 use Test::More ();
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(check_load acknowledged first_success wait_until);
+our @EXPORT = qw(check_load check_audit_chain acknowledged first_success
+    wait_until);
 
 my $maybe = qr/outcome is unknown/;
 my $more = Test::More->builder;
@@ -36,6 +38,21 @@ sub check_load {
         summary($records);
         $more->done_testing;
     });
+}
+
+# When all rows are in segments, the chain is whole.
+sub check_audit_chain {
+    my ($env) = @_;
+    my ($newest) = $env->sql('SELECT coalesce(max(xid), 0) FROM ehr.audit_log');
+    my $sealed = wait_until(20, sub {
+        return $env->sql('SELECT coalesce(max(to_xid), 0) FROM ehr.audit_seals')
+            > $newest;
+    });
+    my ($status, $said) = $env->verify_audit;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    $more->ok($sealed, 'every audit row was sealed');
+    $more->is_num($status, 0, 'the audit chain is whole') or $more->diag($said);
 }
 
 # Requests that got what they asked for.

@@ -167,6 +167,19 @@ sub rows {
     return map { [split /\t/, $_, -1] } split /\n/, $self->sql($sql);
 }
 
+# What bin/ehr-audit-verify says of the audit log: (exit status, text).
+# Options: database, key, head (files).
+sub verify_audit {
+    my ($self, %option) = @_;
+    my ($status, $out, $err) = run_command(undef, $^X,
+        top() . '/bin/ehr-audit-verify', '--key',
+        $option{key} || $self->key_file('audit'), '--head',
+        $option{head} || $self->audit_head, '--conninfo', 'host='
+        . $self->socket . ' dbname=' . ($option{database} || 'ehr')
+        . ' user=ehr_app');
+    return ($status >> 8, $out . $err);
+}
+
 # -- nginx --------------------------------------------------------------------
 
 sub make_files {
@@ -185,11 +198,12 @@ sub make_files {
     write_file($self->conf_file, $self->configuration);
 }
 
-# Rewrites the configuration from changed options; reload() uses it.
+# Rewrites the configuration from changed options; reload() uses it.  Before
+# make_files() there is none to rewrite.
 sub reconfigure {
     my ($self, %option) = @_;
     $self->{option} = { %{ $self->{option} }, %option };
-    write_file($self->conf_file, $self->configuration);
+    write_file($self->conf_file, $self->configuration) if $self->{port};
 }
 
 # The development configuration, with what the options change.
