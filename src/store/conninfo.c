@@ -12,7 +12,7 @@
 
 
 static char *ehr_conninfo_lane(ngx_conf_t *cf, ehr_store_conf_t *conf,
-    ehr_lane_t lane);
+    ehr_lane_conf_t *lane_conf, ehr_lane_t lane);
 static char *ehr_conninfo_build(ehr_conninfo_t *conninfo, ehr_lane_t lane);
 
 
@@ -22,28 +22,35 @@ ehr_store_prepare_conf(ngx_conf_t *cf, ehr_store_conf_t *conf)
     ngx_uint_t  lane;
 
     for (lane = 0; lane < EHR_LANES; lane++) {
-        if (conf->lanes[lane].conninfo.len > 0
-            && ehr_conninfo_lane(cf, conf, lane) != NGX_CONF_OK)
+        if (ehr_conninfo_lane(cf, conf, &conf->lanes[lane], lane)
+            != NGX_CONF_OK)
         {
             return NGX_CONF_ERROR;
         }
     }
 
-    return NGX_CONF_OK;
+    /* like the main lane, it needs the primary */
+
+    return ehr_conninfo_lane(cf, conf, &conf->feed, EHR_LANE_MAIN);
 }
 
 
 static char *
-ehr_conninfo_lane(ngx_conf_t *cf, ehr_store_conf_t *conf, ehr_lane_t lane)
+ehr_conninfo_lane(ngx_conf_t *cf, ehr_store_conf_t *conf,
+    ehr_lane_conf_t *lane_conf, ehr_lane_t lane)
 {
     char            *rv, *text, *error;
     ehr_conninfo_t   conninfo;
+
+    if (lane_conf->conninfo.len == 0) {
+        return NGX_CONF_OK;
+    }
 
     ngx_memzero(&conninfo, sizeof(ehr_conninfo_t));
 
     conninfo.cf = cf;
     conninfo.store = conf;
-    conninfo.lane = &conf->lanes[lane];
+    conninfo.lane = lane_conf;
 
     text = ngx_pnalloc(cf->temp_pool, conninfo.lane->conninfo.len + 1);
     if (text == NULL) {

@@ -45,6 +45,8 @@ typedef struct {
 
 typedef struct {
     ehr_lane_conf_t     lanes[EHR_LANES];
+    ehr_lane_conf_t     feed;           /* of the change feed: conninfo and
+                                           targets only */
     ngx_msec_t          connect_timeout;
     ngx_msec_t          deadline;       /* default for a batch, from submit */
     ngx_msec_t          reconnect_min;  /* backoff, jittered, doubling */

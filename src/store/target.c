@@ -36,7 +36,8 @@ static const struct {
 };
 
 
-/* Server settings of the session: after those of the string, so ours hold. */
+/* Server settings of the session: after those of the string, so ours hold.
+ * Where statements may take any time, transactions may too. */
 ngx_int_t
 ehr_target_options(ehr_conninfo_t *conninfo)
 {
@@ -65,7 +66,8 @@ ehr_target_options(ehr_conninfo_t *conninfo)
                         " -c TimeZone=UTC -c DateStyle=ISO"
                         " -c bytea_output=hex -c IntervalStyle=iso_8601%Z",
                         given, lane->statement_timeout, lane->lock_timeout,
-                        conninfo->store->deadline);
+                        lane->statement_timeout ? conninfo->store->deadline
+                                                : 0);
 
     conninfo->options = options;
 
