@@ -14,6 +14,7 @@ static ngx_int_t ehr_option_number(ngx_conf_t *cf, ngx_str_t *text,
 static ngx_int_t ehr_option_time(ngx_conf_t *cf, ngx_str_t *text,
     const char *name, ngx_msec_t *time);
 static char *ehr_unknown_option(ngx_conf_t *cf, ngx_str_t *text);
+static char *ehr_zone_value(ngx_conf_t *cf, ngx_shm_zone_t **zone);
 static ngx_int_t ehr_lane_option(ngx_conf_t *cf, ngx_str_t *text,
     ehr_lane_conf_t *lane);
 static ngx_int_t ehr_is_algorithm(const u_char *name);
@@ -96,14 +97,13 @@ ehr_unknown_option(ngx_conf_t *cf, ngx_str_t *text)
 }
 
 
-char *
-ehr_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+static char *
+ehr_zone_value(ngx_conf_t *cf, ngx_shm_zone_t **zone)
 {
-    ssize_t           size;
-    ngx_str_t        *value = cf->args->elts;
-    ehr_main_conf_t  *conf = data;
+    ssize_t     size;
+    ngx_str_t  *value = cf->args->elts;
 
-    if (conf->zone) {
+    if (*zone) {
         return "is duplicate";
     }
 
@@ -114,15 +114,34 @@ ehr_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
                            &value[2]);
     }
 
-    conf->zone = ngx_shared_memory_add(cf, &value[1], size,
-                                       &ngx_http_ehr_module);
-    if (conf->zone == NULL) {
-        return NGX_CONF_ERROR;
+    *zone = ngx_shared_memory_add(cf, &value[1], size, &ngx_http_ehr_module);
+
+    return *zone ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+char *
+ehr_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    char             *rv;
+    ehr_main_conf_t  *conf = data;
+
+    rv = ehr_zone_value(cf, &conf->zone);
+
+    if (rv == NGX_CONF_OK) {
+        conf->zone->init = ehr_shared_init_zone;
     }
 
-    conf->zone->init = ehr_shared_init_zone;
+    return rv;
+}
 
-    return NGX_CONF_OK;
+
+char *
+ehr_conf_availability(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ehr_main_conf_t  *conf = data;
+
+    return ehr_zone_value(cf, &conf->availability);
 }
 
 

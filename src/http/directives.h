@@ -14,6 +14,8 @@
 
 /* ehr_zone name size */
 char *ehr_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* ehr_availability_zone name size; src/care has its init */
+char *ehr_conf_availability(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* ehr_database main|reports conninfo [connections=] [pipeline=] [queue=]
  * [statement_timeout=] [lock_timeout=] */
 char *ehr_conf_database(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

@@ -16,6 +16,7 @@
 #include <jansson.h>
 
 #include "../access/access.h"
+#include "../engine/engine.h"
 #include "../model/message.h"
 #include "../model/model.h"
 #include "../store/store.h"
@@ -31,6 +32,10 @@ typedef struct ehr_route_s      ehr_route_t;
 typedef struct {
     ngx_flag_t              used;           /* some location says `ehr …` */
     ngx_shm_zone_t         *zone;
+    ngx_shm_zone_t         *availability;   /* NULL: PostgreSQL is asked about
+                                               everything */
+    ngx_uint_t              horizon;        /* days of it, from today */
+    ngx_msec_t              feed_stale;     /* what it may not know yet */
     ehr_store_conf_t        store;
     ehr_token_conf_t        tokens;
     time_t                  refresh_lifetime;
@@ -67,6 +72,7 @@ typedef struct {
     ehr_store_t            *store;
     ehr_token_cache_t      *tokens;
     ehr_shared_t           *shared;
+    ehr_engine_t           *engine;         /* NULL: no zone for it */
 } ehr_worker_t;
 
 extern ehr_worker_t  ehr_worker;
