@@ -70,6 +70,10 @@ typedef struct {
 /* The most items of one claim. */
 #define EHR_ENGINE_ITEMS            64
 
+/* A deadline that is further away than this many ms was set before the clock
+ * was set back, and counts as past. */
+#define EHR_ENGINE_DEADLINE_MAX     3600000
+
 /* The most granules from one start to the next. */
 #define EHR_ENGINE_SLOT_MAX         96
 
@@ -315,8 +319,7 @@ ehr_engine_result_t ehr_engine_first(ehr_engine_t *engine,
 
 typedef enum {
     EHR_ENGINE_FREE = 0,
-    EHR_ENGINE_IS_BUSY,     /* by a committed claim, or several with tentative
-                             * ones */
+    EHR_ENGINE_IS_BUSY,     /* by committed claims */
     EHR_ENGINE_IS_TENTATIVE, /* it would be free but for claims under way */
     EHR_ENGINE_OUTSIDE,     /* not within one open period */
     EHR_ENGINE_OFF_GRID,    /* within one, but starts between two slots */

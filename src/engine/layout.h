@@ -1,0 +1,558 @@
+/*
+ * How the block is laid out, and what the files of this folder share.
+ * README.md says what keeps it whole.
+ */
+
+#ifndef EHR_ENGINE_LAYOUT_H
+#define EHR_ENGINE_LAYOUT_H
+
+#include "engine.h"
+
+#include <string.h>
+
+
+/* Words of the block are shared by processes: always through these.  A store
+ * is never seen before an earlier one.  A test may want to know of each. */
+#ifdef EHR_ENGINE_STEP
+void EHR_ENGINE_STEP(void);
+#define ehr_engine_step()  EHR_ENGINE_STEP()
+#else
+#define ehr_engine_step()  (void) 0
+#endif
+
+#define ehr_engine_load(word)                                                 \
+    __atomic_load_n(&(word), __ATOMIC_RELAXED)
+#define ehr_engine_load_first(word)                                           \
+    __atomic_load_n(&(word), __ATOMIC_ACQUIRE)
+#define ehr_engine_store(word, value)                                         \
+    (ehr_engine_step(), __atomic_store_n(&(word), (value), __ATOMIC_RELEASE))
+#define ehr_engine_count(word, n)                                             \
+    ((void) __atomic_add_fetch(&(word), (n), __ATOMIC_RELAXED))
+
+#if defined(__x86_64__) || defined(__i386__)
+#define ehr_engine_pause()  __builtin_ia32_pause()
+#else
+#define ehr_engine_pause()  __atomic_signal_fence(__ATOMIC_SEQ_CST)
+#endif
+
+
+/* -- tables ---------------------------------------------------------------- */
+
+/* References within the block are a table's index + 1; 0: none. */
+
+/* A uuid as two words. */
+typedef struct {
+    uint64_t            word[2];
+} ehr_engine_key_t;
+
+typedef struct {
+    uint32_t            sequence;       /* odd: being changed by the feed */
+    uint32_t            kind;           /* 0: not in use */
+    int32_t             number;
+    uint32_t            next_number;    /* of its chain, or free */
+    uint32_t            next_uuid;
+    uint32_t            unused;
+    int64_t             releasing;      /* until then */
+    ehr_engine_key_t    uuid;
+} ehr_engine_resource_t;
+
+/* What a resource has on a day; the days of a resource lie together, in a
+ * ring. */
+typedef struct {
+    uint32_t            page;           /* first of its pages, or unknown */
+    uint32_t            shape;          /* or unknown */
+} ehr_engine_day_t;
+
+/* In page with how many pages would do. */
+#define EHR_ENGINE_UNKNOWN          0x80000000
+
+/* Busy granules of one resource, day and seat. */
+#define EHR_ENGINE_PAGE_WORDS       (EHR_ENGINE_DAY / 32)
+
+typedef struct {
+    uint32_t            next;           /* of the same day, or free */
+    uint32_t            seat;
+    uint32_t            busy[EHR_ENGINE_PAGE_WORDS];
+} ehr_engine_page_t;
+
+/* The part of an open period that lies in a day. */
+typedef struct {
+    uint32_t            span;           /* from, to << 16; 0: no more */
+    uint32_t            grid;           /* slot, first start << 8,
+                                         * place << 16 */
+    uint32_t            seats;          /* capacity, flags << 16 */
+} ehr_engine_piece_t;
+
+#define EHR_ENGINE_GOES_ON          1   /* in the next day */
+
+#define EHR_ENGINE_SHAPE_PIECES     4
+
+/* How a day is open.  Days that are open alike share one. */
+typedef struct {
+    uint32_t            next;           /* of its chain, or free */
+    uint32_t            references;
+    uint32_t            hash;
+    uint32_t            more;           /* the rest of the pieces */
+    ehr_engine_piece_t  pieces[EHR_ENGINE_SHAPE_PIECES];
+} ehr_engine_shape_t;
+
+typedef struct {
+    ehr_engine_key_t    clinic;
+    ehr_engine_key_t    room;
+    uint32_t            next;           /* of its chain */
+    uint32_t            unused;
+} ehr_engine_place_t;
+
+typedef struct {
+    ehr_engine_key_t    uuid;
+    uint32_t            next;           /* of its chain, or free */
+    uint32_t            members;
+} ehr_engine_group_t;
+
+typedef enum {
+    EHR_ENGINE_TENTATIVE_FREE = 0,
+    EHR_ENGINE_TENTATIVE_HELD,
+    EHR_ENGINE_TENTATIVE_COMMITTED
+} ehr_engine_tentative_state_t;
+
+typedef struct {
+    uint32_t            state;
+    int32_t             pid;
+    int32_t             number;
+    uint32_t            seat;
+    uint32_t            from;
+    uint32_t            to;
+    int64_t             deadline;
+    ehr_engine_key_t    act;
+    uint32_t            next;           /* of its resource's chain, or free */
+    uint32_t            next_act;
+    uint32_t            unused[2];
+} ehr_engine_tentative_t;
+
+/* The tentative claims of the resources of one hash. */
+typedef struct {
+    uint32_t            sequence;       /* odd: being changed */
+    uint32_t            head;
+} ehr_engine_bucket_t;
+
+
+/* -- summaries ------------------------------------------------------------- */
+
+/* For each day of the ring there are rows with a bit for each resource: one
+ * for each quarter of an hour, in which a slot begins that has a free seat,
+ * and these two. */
+#define EHR_ENGINE_QUARTER          3
+#define EHR_ENGINE_QUARTERS         (EHR_ENGINE_DAY / EHR_ENGINE_QUARTER)
+#define EHR_ENGINE_ROW_ANY          EHR_ENGINE_QUARTERS
+#define EHR_ENGINE_ROW_UNKNOWN      (EHR_ENGINE_QUARTERS + 1)
+#define EHR_ENGINE_ROWS             (EHR_ENGINE_QUARTERS + 2)
+
+/* Longest free times are bytes: this one and all longer ones. */
+#define EHR_ENGINE_RUN_MAX          255
+
+
+/* -- the root -------------------------------------------------------------- */
+
+#define EHR_ENGINE_MAGIC            0x31454e4745524845  /* "EHREGNE1" */
+#define EHR_ENGINE_LAYOUT           1
+
+/* How much of a table is in use. */
+typedef struct {
+    uint32_t            free;           /* first of those given back */
+    uint32_t            top;            /* those behind were never used */
+    uint32_t            used;
+    uint32_t            most;
+    uint32_t            missing;
+} ehr_engine_pool_t;
+
+struct ehr_engine_root_s {
+    uint64_t            magic;
+    uint32_t            layout;
+    uint32_t            root_size;
+    uint64_t            size;
+    uint32_t            days;
+    uint32_t            stale_after;
+    uint32_t            words;          /* of a row */
+    uint32_t            hash_mask;      /* of chains by resource */
+    uint32_t            act_mask;
+    uint32_t            shape_mask;
+    uint32_t            place_mask;
+    uint32_t            group_mask;
+
+    /* offsets of the tables */
+    uint64_t            resources;
+    uint64_t            by_number;
+    uint64_t            by_uuid;
+    uint64_t            ring;
+    uint64_t            rows;
+    uint64_t            row_counts;
+    uint64_t            runs;
+    uint64_t            groups;
+    uint64_t            group_heads;
+    uint64_t            group_bits;
+    uint64_t            places;
+    uint64_t            place_heads;
+    uint64_t            shapes;
+    uint64_t            shape_heads;
+    uint64_t            buckets;
+    uint64_t            act_heads;
+    uint64_t            tentatives;
+    uint64_t            pages;
+
+    /* what everybody reads */
+    uint32_t            generation __attribute__((aligned(64)));
+    uint32_t            state;          /* LOADING or LIVE */
+    int64_t             heartbeat;
+    uint32_t            first_day;
+    uint32_t            end_day;        /* of what is loaded */
+
+    /* of the feed's owner */
+    int32_t             writing __attribute__((aligned(64)));
+    uint32_t            group_sequence; /* odd: groups are being changed */
+    uint32_t            is_sorted;      /* uuids ascend with the index */
+    uint32_t            unused;
+    ehr_engine_key_t    last_uuid;
+    ehr_engine_pool_t   resource_pool;
+    ehr_engine_pool_t   group_pool;
+    ehr_engine_pool_t   place_pool;
+    ehr_engine_pool_t   shape_pool;
+    ehr_engine_pool_t   page_pool;
+
+    /* under the mutex */
+    int32_t             changing __attribute__((aligned(64)));
+    ehr_engine_pool_t   tentative_pool;
+
+    uint64_t            claims_held;
+    uint64_t            claims_taken;
+    uint64_t            claims_asked;
+    uint64_t            reaped;
+    uint64_t            repaired;
+};
+
+#define ehr_engine_table(root, offset, type)                                  \
+    ((type *) (void *) ((char *) (root) + (root)->offset))
+
+static inline ehr_engine_resource_t *
+ehr_engine_resource_at(ehr_engine_root_t *root, uint32_t index)
+{
+    return ehr_engine_table(root, resources, ehr_engine_resource_t) + index;
+}
+
+static inline ehr_engine_day_t *
+ehr_engine_day_at(ehr_engine_root_t *root, uint32_t index, uint32_t day)
+{
+    return ehr_engine_table(root, ring, ehr_engine_day_t)
+           + (size_t) index * root->days + day % root->days;
+}
+
+static inline ehr_engine_page_t *
+ehr_engine_page_at(ehr_engine_root_t *root, uint32_t reference)
+{
+    return ehr_engine_table(root, pages, ehr_engine_page_t) + (reference - 1);
+}
+
+static inline ehr_engine_shape_t *
+ehr_engine_shape_at(ehr_engine_root_t *root, uint32_t reference)
+{
+    return ehr_engine_table(root, shapes, ehr_engine_shape_t)
+           + (reference - 1);
+}
+
+static inline ehr_engine_place_t *
+ehr_engine_place_at(ehr_engine_root_t *root, uint32_t reference)
+{
+    return ehr_engine_table(root, places, ehr_engine_place_t)
+           + (reference - 1);
+}
+
+static inline ehr_engine_tentative_t *
+ehr_engine_tentative_at(ehr_engine_root_t *root, uint32_t reference)
+{
+    return ehr_engine_table(root, tentatives, ehr_engine_tentative_t)
+           + (reference - 1);
+}
+
+static inline uint64_t *
+ehr_engine_row_at(ehr_engine_root_t *root, uint32_t day, uint32_t row)
+{
+    return ehr_engine_table(root, rows, uint64_t)
+           + ((size_t) (day % root->days) * EHR_ENGINE_ROWS + row)
+             * root->words;
+}
+
+static inline uint32_t *
+ehr_engine_row_count_at(ehr_engine_root_t *root, uint32_t day, uint32_t row)
+{
+    return ehr_engine_table(root, row_counts, uint32_t)
+           + (size_t) (day % root->days) * EHR_ENGINE_ROWS + row;
+}
+
+static inline uint8_t *
+ehr_engine_run_at(ehr_engine_root_t *root, uint32_t day, uint32_t index)
+{
+    return ehr_engine_table(root, runs, uint8_t)
+           + (size_t) (day % root->days) * root->words * 64 + index;
+}
+
+
+/* -- keys (layout.c) ------------------------------------------------------- */
+
+static inline ehr_engine_key_t
+ehr_engine_key(const ehr_engine_uuid_t *uuid)
+{
+    ehr_engine_key_t  key;
+
+    memcpy(&key, uuid, sizeof(key));
+
+    return key;
+}
+
+static inline ehr_engine_key_t
+ehr_engine_key_load(const ehr_engine_key_t *shared)
+{
+    ehr_engine_key_t  key;
+
+    key.word[0] = ehr_engine_load(shared->word[0]);
+    key.word[1] = ehr_engine_load(shared->word[1]);
+
+    return key;
+}
+
+static inline int
+ehr_engine_key_equals(const ehr_engine_key_t *shared,
+    const ehr_engine_key_t *key)
+{
+    return ehr_engine_load(shared->word[0]) == key->word[0]
+           && ehr_engine_load(shared->word[1]) == key->word[1];
+}
+
+/* As uuids are ordered in PostgreSQL: by their bytes. */
+static inline int
+ehr_engine_key_compare(const ehr_engine_key_t *one,
+    const ehr_engine_key_t *two)
+{
+    return memcmp(one, two, sizeof(ehr_engine_key_t));
+}
+
+void ehr_engine_key_store(ehr_engine_key_t *shared,
+    const ehr_engine_key_t *key);
+uint64_t ehr_engine_mix(uint64_t value);
+uint64_t ehr_engine_key_hash(const ehr_engine_key_t *key);
+
+/* Zeroes shared memory: one step. */
+void ehr_engine_clear(void *start, size_t size);
+
+
+/* -- pools (layout.c) ------------------------------------------------------ */
+
+/* The reference to an entry that was given back, or was never used; 0 if
+ * there is none, which is counted.  next: of the entry that is free first,
+ * read by the caller's function since each table keeps it elsewhere. */
+typedef uint32_t *(*ehr_engine_next_pt)(ehr_engine_root_t *root,
+    uint32_t reference);
+
+uint32_t ehr_engine_pool_take(ehr_engine_root_t *root,
+    ehr_engine_pool_t *pool, ehr_engine_next_pt next);
+void ehr_engine_pool_give(ehr_engine_root_t *root, ehr_engine_pool_t *pool,
+    ehr_engine_next_pt next, uint32_t reference);
+void ehr_engine_pool_reset(ehr_engine_pool_t *pool);
+
+
+/* -- the feed's turn (feed.c) ---------------------------------------------- */
+
+/* EHR_ENGINE_OK: this process is the owner and in the middle of a change,
+ * until ehr_engine_feed_leave(). */
+ehr_engine_result_t ehr_engine_feed_enter(ehr_engine_t *engine);
+void ehr_engine_feed_leave(ehr_engine_t *engine);
+
+/* Days that can be filled: [first_day, first_day + days). */
+static inline int
+ehr_engine_day_is_kept(const ehr_engine_root_t *root, uint32_t day)
+{
+    return day - root->first_day < root->days;
+}
+
+
+/* -- resources (resource.c) ------------------------------------------------ */
+
+#define EHR_ENGINE_NOBODY           0xffffffff
+
+/* Their index, or EHR_ENGINE_NOBODY.  Readers have to look again whether it
+ * is still the same, see ehr_engine_read_begin(). */
+uint32_t ehr_engine_index(ehr_engine_root_t *root, int32_t number);
+
+/* Between these, readers of the resource wait. */
+void ehr_engine_resource_change(ehr_engine_resource_t *resource);
+void ehr_engine_resource_changed(ehr_engine_resource_t *resource);
+
+void ehr_engine_resources_reset(ehr_engine_root_t *root);
+
+
+/* -- reading a resource (reading.c) ---------------------------------------- */
+
+/* One try at reading what belongs to a resource. */
+typedef struct {
+    ehr_engine_root_t      *root;
+    ehr_engine_resource_t  *resource;
+    ehr_engine_bucket_t    *bucket;
+    uint32_t                index;
+    int32_t                 number;
+    uint32_t                kind;
+    uint32_t                generation;
+    uint32_t                sequence;
+    uint32_t                tentative;
+    uint32_t                first_day;
+    uint32_t                end_day;
+} ehr_engine_reading_t;
+
+/* How often a reader tries before it says ASK. */
+#define EHR_ENGINE_TRIES            200
+
+/* EHR_ENGINE_OK: read, and then ask ehr_engine_read_end() whether it counts;
+ * EHR_ENGINE_BUSY: try again; EHR_ENGINE_ASK: not LIVE; EHR_ENGINE_NONE:
+ * another resource has this index. */
+ehr_engine_result_t ehr_engine_read_begin(ehr_engine_t *engine,
+    ehr_engine_reading_t *reading, uint32_t index, int32_t number);
+int ehr_engine_read_end(ehr_engine_reading_t *reading);
+
+
+/* -- open periods (shape.c, place.c, period.c) ----------------------------- */
+
+typedef struct {
+    uint32_t            from;           /* granules of the day */
+    uint32_t            to;
+    uint32_t            slot;
+    uint32_t            first;          /* first start behind from */
+    uint32_t            place;          /* reference */
+    uint32_t            capacity;
+    uint32_t            goes_on;
+} ehr_engine_open_t;
+
+/* More pieces of a day than these are not kept. */
+#define EHR_ENGINE_PIECES_MAX       64
+
+/* A day's pieces one after the other. */
+typedef struct {
+    ehr_engine_root_t  *root;
+    uint32_t            shape;
+    uint32_t            next;
+    uint32_t            seen;
+} ehr_engine_pieces_t;
+
+/* EHR_ENGINE_ASK: it is not known how the day is open. */
+ehr_engine_result_t ehr_engine_pieces_begin(ehr_engine_root_t *root,
+    ehr_engine_pieces_t *pieces, uint32_t index, uint32_t day);
+/* 0: there are no more. */
+int ehr_engine_pieces_next(ehr_engine_pieces_t *pieces,
+    ehr_engine_open_t *open);
+
+/* A reference to a shape with these pieces, or EHR_ENGINE_UNKNOWN; 0 for
+ * none.  The caller has a share in it until it drops it. */
+uint32_t ehr_engine_shape_intern(ehr_engine_root_t *root,
+    const ehr_engine_piece_t *pieces, uint32_t n);
+void ehr_engine_shape_drop(ehr_engine_root_t *root, uint32_t shape);
+void ehr_engine_shapes_reset(ehr_engine_root_t *root);
+
+/* A reference to a place, 0 if there is no room. */
+uint32_t ehr_engine_place_intern(ehr_engine_root_t *root,
+    const ehr_engine_uuid_t *clinic, const ehr_engine_uuid_t *room);
+void ehr_engine_places_reset(ehr_engine_root_t *root);
+
+/* The end of the open period with this piece of this day; 0 if that is
+ * beyond the horizon or unknown. */
+ehr_engine_time_t ehr_engine_open_end(ehr_engine_reading_t *reading,
+    uint32_t day, const ehr_engine_open_t *open);
+
+
+/* -- busy granules (page.c) ------------------------------------------------ */
+
+/* Whether any granule in [from, to) of the page is busy. */
+int ehr_engine_page_has(const ehr_engine_page_t *page, uint32_t from,
+    uint32_t to);
+/* Gives back all pages of a day and forgets that it was unknown. */
+void ehr_engine_pages_drop(ehr_engine_root_t *root, ehr_engine_day_t *day);
+
+
+/* -- summaries (summary.c) ------------------------------------------------- */
+
+/* Makes rows and longest free time of a resource's day again after granules
+ * [from, to) of it have changed. */
+void ehr_engine_summarize(ehr_engine_root_t *root, uint32_t index,
+    uint32_t day, uint32_t from, uint32_t to);
+/* A day without anything. */
+void ehr_engine_summary_clear(ehr_engine_root_t *root, uint32_t day);
+void ehr_engine_summaries_reset(ehr_engine_root_t *root);
+
+
+/* -- groups (group.c) ------------------------------------------------------ */
+
+void ehr_engine_groups_forget(ehr_engine_root_t *root, uint32_t index);
+void ehr_engine_groups_reset(ehr_engine_root_t *root);
+
+/* Leaves in mask (of root->words) only who is in all of the groups.
+ * EHR_ENGINE_NONE: nobody; EHR_ENGINE_ASK: a group did not fit. */
+ehr_engine_result_t ehr_engine_groups_mask(ehr_engine_root_t *root,
+    const ehr_engine_uuid_t *groups, size_t n, uint64_t *mask);
+
+
+/* -- tentative claims (tentative.c) ---------------------------------------- */
+
+ehr_engine_bucket_t *ehr_engine_bucket(ehr_engine_root_t *root,
+    int32_t number);
+
+/* Takes the mutex, and repairs what a dead process left. */
+void ehr_engine_lock(ehr_engine_t *engine);
+void ehr_engine_unlock(ehr_engine_t *engine);
+
+/* Under the mutex: between these the tentative claims may change. */
+void ehr_engine_tentative_change(ehr_engine_t *engine);
+void ehr_engine_tentative_changed(ehr_engine_t *engine);
+
+/* Between those.  0: there is no room. */
+int ehr_engine_tentative_add(ehr_engine_t *engine,
+    const ehr_engine_key_t *act, const ehr_engine_item_t *item,
+    int64_t deadline);
+/* Ends those of this resource that are over; under the mutex.  Returns how
+ * many. */
+uint32_t ehr_engine_tentative_sweep(ehr_engine_t *engine, int32_t number);
+/* The feed has shown it. */
+void ehr_engine_tentative_shown(ehr_engine_t *engine, int32_t number,
+    uint32_t from, uint32_t to, const ehr_engine_uuid_t *act);
+
+
+/* -- seats (seat.c) -------------------------------------------------------- */
+
+#define EHR_ENGINE_SEAT_WORDS       (EHR_ENGINE_SEATS / 64)
+
+/* The seats of a resource that are not free in some time. */
+typedef struct {
+    uint64_t            busy[EHR_ENGINE_SEAT_WORDS];
+    uint64_t            tentative[EHR_ENGINE_SEAT_WORDS];
+} ehr_engine_seats_t;
+
+/* EHR_ENGINE_ASK: part of it is not known. */
+ehr_engine_result_t ehr_engine_seats(ehr_engine_reading_t *reading,
+    ehr_engine_time_t from, ehr_engine_time_t to, uint32_t capacity,
+    ehr_engine_seats_t *seats);
+
+/* How many are free; *lowest is one of them. */
+uint32_t ehr_engine_seats_free(const ehr_engine_seats_t *seats,
+    uint32_t capacity, uint32_t *lowest);
+
+
+/* -- slots (slot.c) -------------------------------------------------------- */
+
+typedef struct {
+    ehr_engine_time_t        from;      /* starts in [from, to) */
+    ehr_engine_time_t        to;
+    uint32_t                 granules;
+    unsigned                 flags;
+    const ehr_engine_key_t  *clinic;    /* or NULL */
+} ehr_engine_wish_t;
+
+/* ehr_engine_slots() for one try. */
+ehr_engine_result_t ehr_engine_slots_read(ehr_engine_reading_t *reading,
+    const ehr_engine_wish_t *wish, ehr_engine_slot_t *slots, size_t n,
+    size_t *count);
+
+#endif /* EHR_ENGINE_LAYOUT_H */

@@ -1,0 +1,447 @@
+/*
+ * Tentative claims: a table that workers write under the mutex, with a chain
+ * for each hash of a resource, which readers follow without it, and one for
+ * each hash of an act.
+ *
+ * The entries alone count; the chains follow from them.  Who changes them
+ * says so in `changing`; if that is found by the next holder of the mutex,
+ * the former one is dead, and the chains are made again.
+ */
+
+#include "layout.h"
+
+
+/* Whom is_alive() was asked about last. */
+typedef struct {
+    int64_t             now;
+    int32_t             pid;
+    int                 is_alive;
+} ehr_engine_census_t;
+
+
+static uint32_t *ehr_engine_tentative_next(ehr_engine_root_t *root,
+    uint32_t reference);
+static uint32_t *ehr_engine_act_head(ehr_engine_root_t *root,
+    const ehr_engine_key_t *act);
+static void ehr_engine_tentative_link(ehr_engine_root_t *root,
+    uint32_t reference);
+static void ehr_engine_tentative_remove(ehr_engine_root_t *root,
+    uint32_t reference);
+static void ehr_engine_tentative_repair(ehr_engine_t *engine);
+static int ehr_engine_tentative_is_over(ehr_engine_t *engine,
+    ehr_engine_census_t *census, const ehr_engine_tentative_t *entry);
+static uint32_t ehr_engine_reap_some(ehr_engine_t *engine,
+    uint32_t first, uint32_t end);
+
+
+static uint32_t *
+ehr_engine_tentative_next(ehr_engine_root_t *root, uint32_t reference)
+{
+    return &ehr_engine_tentative_at(root, reference)->next;
+}
+
+
+static uint32_t *
+ehr_engine_act_head(ehr_engine_root_t *root, const ehr_engine_key_t *act)
+{
+    return ehr_engine_table(root, act_heads, uint32_t)
+           + (ehr_engine_key_hash(act) & root->act_mask);
+}
+
+
+ehr_engine_bucket_t *
+ehr_engine_bucket(ehr_engine_root_t *root, int32_t number)
+{
+    return ehr_engine_table(root, buckets, ehr_engine_bucket_t)
+           + (ehr_engine_mix((uint32_t) number) & root->hash_mask);
+}
+
+
+/* -- the mutex ------------------------------------------------------------- */
+
+void
+ehr_engine_lock(ehr_engine_t *engine)
+{
+    engine->host->lock(engine->host->data);
+
+    if (engine->root->changing) {
+        ehr_engine_tentative_repair(engine);
+    }
+}
+
+
+void
+ehr_engine_unlock(ehr_engine_t *engine)
+{
+    engine->host->unlock(engine->host->data);
+}
+
+
+void
+ehr_engine_tentative_change(ehr_engine_t *engine)
+{
+    ehr_engine_store(engine->root->changing, engine->pid);
+}
+
+
+void
+ehr_engine_tentative_changed(ehr_engine_t *engine)
+{
+    ehr_engine_store(engine->root->changing, 0);
+}
+
+
+/* Makes chains and free list again from the entries, without those that the
+ * dead process may have been adding. */
+static void
+ehr_engine_tentative_repair(ehr_engine_t *engine)
+{
+    int32_t                  dead;
+    uint32_t                 i, used, reference;
+    ehr_engine_root_t       *root;
+    ehr_engine_bucket_t     *buckets;
+    ehr_engine_tentative_t  *entry;
+
+    root = engine->root;
+    dead = root->changing;
+    used = 0;
+    buckets = ehr_engine_table(root, buckets, ehr_engine_bucket_t);
+
+    for (i = 0; i <= root->hash_mask; i++) {
+        ehr_engine_store(buckets[i].sequence, buckets[i].sequence | 1);
+        ehr_engine_store(buckets[i].head, 0);
+    }
+
+    ehr_engine_clear(ehr_engine_table(root, act_heads, uint32_t),
+                     (root->act_mask + 1) * sizeof(uint32_t));
+    ehr_engine_store(root->tentative_pool.free, 0);
+
+    for (reference = root->tentative_pool.top; reference; reference--) {
+        entry = ehr_engine_tentative_at(root, reference);
+
+        if (entry->state == EHR_ENGINE_TENTATIVE_FREE
+            || (entry->state == EHR_ENGINE_TENTATIVE_HELD
+                && entry->pid == dead))
+        {
+            ehr_engine_store(entry->state, EHR_ENGINE_TENTATIVE_FREE);
+            ehr_engine_store(entry->next, root->tentative_pool.free);
+            ehr_engine_store(root->tentative_pool.free, reference);
+
+        } else {
+            ehr_engine_tentative_link(root, reference);
+            used++;
+        }
+    }
+
+    ehr_engine_store(root->tentative_pool.used, used);
+
+    for (i = 0; i <= root->hash_mask; i++) {
+        ehr_engine_store(buckets[i].sequence, buckets[i].sequence + 1);
+    }
+
+    ehr_engine_store(root->changing, 0);
+    ehr_engine_count(root->repaired, 1);
+}
+
+
+/* -- entries --------------------------------------------------------------- */
+
+int
+ehr_engine_tentative_add(ehr_engine_t *engine, const ehr_engine_key_t *act,
+    const ehr_engine_item_t *item, int64_t deadline)
+{
+    uint32_t                 reference;
+    ehr_engine_root_t       *root;
+    ehr_engine_bucket_t     *bucket;
+    ehr_engine_tentative_t  *entry;
+
+    root = engine->root;
+    reference = ehr_engine_pool_take(root, &root->tentative_pool,
+                                     ehr_engine_tentative_next);
+
+    if (reference == 0) {
+        return 0;
+    }
+
+    entry = ehr_engine_tentative_at(root, reference);
+    bucket = ehr_engine_bucket(root, item->resource);
+
+    /* readers that are still at what it was before */
+    ehr_engine_store(bucket->sequence, bucket->sequence + 1);
+
+    ehr_engine_store(entry->pid, engine->pid);
+    ehr_engine_store(entry->number, item->resource);
+    ehr_engine_store(entry->seat, item->seat);
+    ehr_engine_store(entry->from, item->from);
+    ehr_engine_store(entry->to, item->to);
+    ehr_engine_store(entry->deadline, deadline);
+    ehr_engine_key_store(&entry->act, act);
+    ehr_engine_store(entry->state, EHR_ENGINE_TENTATIVE_HELD);
+    ehr_engine_tentative_link(root, reference);
+
+    ehr_engine_store(bucket->sequence, bucket->sequence + 1);
+
+    return 1;
+}
+
+
+/* The bucket's sequence is odd. */
+static void
+ehr_engine_tentative_link(ehr_engine_root_t *root, uint32_t reference)
+{
+    uint32_t                *head;
+    ehr_engine_bucket_t     *bucket;
+    ehr_engine_tentative_t  *entry;
+
+    entry = ehr_engine_tentative_at(root, reference);
+    bucket = ehr_engine_bucket(root, entry->number);
+    head = ehr_engine_act_head(root, &entry->act);
+
+    ehr_engine_store(entry->next, bucket->head);
+    ehr_engine_store(bucket->head, reference);
+    ehr_engine_store(entry->next_act, *head);
+    ehr_engine_store(*head, reference);
+}
+
+
+static void
+ehr_engine_tentative_remove(ehr_engine_root_t *root, uint32_t reference)
+{
+    uint32_t                *link;
+    ehr_engine_bucket_t     *bucket;
+    ehr_engine_tentative_t  *entry;
+
+    entry = ehr_engine_tentative_at(root, reference);
+    bucket = ehr_engine_bucket(root, entry->number);
+
+    ehr_engine_store(entry->state, EHR_ENGINE_TENTATIVE_FREE);
+
+    link = ehr_engine_act_head(root, &entry->act);
+
+    while (*link != reference) {
+        link = &ehr_engine_tentative_at(root, *link)->next_act;
+    }
+
+    ehr_engine_store(*link, entry->next_act);
+
+    ehr_engine_store(bucket->sequence, bucket->sequence + 1);
+
+    link = &bucket->head;
+
+    while (*link != reference) {
+        link = ehr_engine_tentative_next(root, *link);
+    }
+
+    ehr_engine_store(*link, entry->next);
+    ehr_engine_pool_give(root, &root->tentative_pool,
+                         ehr_engine_tentative_next, reference);
+
+    ehr_engine_store(bucket->sequence, bucket->sequence + 1);
+}
+
+
+/* -- ends ------------------------------------------------------------------ */
+
+void
+ehr_engine_settle(ehr_engine_t *engine, const ehr_engine_uuid_t *act,
+    int is_committed, int64_t deadline)
+{
+    uint32_t                 reference, next;
+    ehr_engine_key_t         key;
+    ehr_engine_root_t       *root;
+    ehr_engine_tentative_t  *entry;
+
+    root = engine->root;
+    key = ehr_engine_key(act);
+
+    ehr_engine_lock(engine);
+    ehr_engine_tentative_change(engine);
+
+    for (reference = *ehr_engine_act_head(root, &key); reference;
+         reference = next)
+    {
+        entry = ehr_engine_tentative_at(root, reference);
+        next = entry->next_act;
+
+        if (!ehr_engine_key_equals(&entry->act, &key)
+            || entry->pid != engine->pid
+            || entry->state != EHR_ENGINE_TENTATIVE_HELD)
+        {
+            continue;
+        }
+
+        if (is_committed) {
+            ehr_engine_store(entry->deadline, deadline);
+            ehr_engine_store(entry->state, EHR_ENGINE_TENTATIVE_COMMITTED);
+
+        } else {
+            ehr_engine_tentative_remove(root, reference);
+        }
+    }
+
+    ehr_engine_tentative_changed(engine);
+    ehr_engine_unlock(engine);
+}
+
+
+void
+ehr_engine_tentative_shown(ehr_engine_t *engine, int32_t number,
+    uint32_t from, uint32_t to, const ehr_engine_uuid_t *act)
+{
+    uint32_t                 reference, next;
+    ehr_engine_key_t         key;
+    ehr_engine_root_t       *root;
+    ehr_engine_tentative_t  *entry;
+
+    root = engine->root;
+
+    /* it was claimed before it could be committed, and that before now */
+    if (ehr_engine_load_first(root->tentative_pool.used) == 0
+        && ehr_engine_load(root->changing) == 0)
+    {
+        return;
+    }
+
+    key = ehr_engine_key(act);
+
+    ehr_engine_lock(engine);
+    ehr_engine_tentative_change(engine);
+
+    for (reference = *ehr_engine_act_head(root, &key); reference;
+         reference = next)
+    {
+        entry = ehr_engine_tentative_at(root, reference);
+        next = entry->next_act;
+
+        if (ehr_engine_key_equals(&entry->act, &key)
+            && entry->number == number
+            && entry->from == from
+            && entry->to == to)
+        {
+            ehr_engine_tentative_remove(root, reference);
+        }
+    }
+
+    ehr_engine_tentative_changed(engine);
+    ehr_engine_unlock(engine);
+}
+
+
+uint32_t
+ehr_engine_tentative_sweep(ehr_engine_t *engine, int32_t number)
+{
+    uint32_t                 reference, next, n;
+    ehr_engine_root_t       *root;
+    ehr_engine_census_t      census;
+    ehr_engine_tentative_t  *entry;
+
+    n = 0;
+    root = engine->root;
+    census.pid = 0;
+    census.is_alive = 0;
+    census.now = engine->host->now(engine->host->data);
+
+    ehr_engine_tentative_change(engine);
+
+    for (reference = ehr_engine_bucket(root, number)->head; reference;
+         reference = next)
+    {
+        entry = ehr_engine_tentative_at(root, reference);
+        next = entry->next;
+
+        if (ehr_engine_tentative_is_over(engine, &census, entry)) {
+            ehr_engine_tentative_remove(root, reference);
+            n++;
+        }
+    }
+
+    ehr_engine_tentative_changed(engine);
+    ehr_engine_count(root->reaped, n);
+
+    return n;
+}
+
+
+static int
+ehr_engine_tentative_is_over(ehr_engine_t *engine,
+    ehr_engine_census_t *census, const ehr_engine_tentative_t *entry)
+{
+    if (entry->deadline <= census->now
+        || entry->deadline > census->now + EHR_ENGINE_DEADLINE_MAX)
+    {
+        return 1;
+    }
+
+    if (entry->state == EHR_ENGINE_TENTATIVE_COMMITTED
+        || entry->pid == engine->pid)
+    {
+        return 0;
+    }
+
+    if (entry->pid != census->pid) {
+        census->pid = entry->pid;
+        census->is_alive = engine->host->is_alive(engine->host->data,
+                                                  entry->pid);
+    }
+
+    return !census->is_alive;
+}
+
+
+/* The mutex is held for some entries at a time. */
+#define EHR_ENGINE_REAP_SOME  1024
+
+uint32_t
+ehr_engine_reap(ehr_engine_t *engine)
+{
+    uint32_t            first, n;
+    ehr_engine_root_t  *root;
+
+    n = 0;
+    root = engine->root;
+
+    for (first = 0; first < ehr_engine_load(root->tentative_pool.top);
+         first += EHR_ENGINE_REAP_SOME)
+    {
+        n += ehr_engine_reap_some(engine, first,
+                                  first + EHR_ENGINE_REAP_SOME);
+    }
+
+    return n;
+}
+
+
+static uint32_t
+ehr_engine_reap_some(ehr_engine_t *engine, uint32_t first, uint32_t end)
+{
+    uint32_t                 i, n;
+    ehr_engine_root_t       *root;
+    ehr_engine_census_t      census;
+    ehr_engine_tentative_t  *entry;
+
+    n = 0;
+    root = engine->root;
+    census.pid = 0;
+    census.is_alive = 0;
+    census.now = engine->host->now(engine->host->data);
+
+    ehr_engine_lock(engine);
+    ehr_engine_tentative_change(engine);
+
+    for (i = first; i < end && i < root->tentative_pool.top; i++) {
+        entry = ehr_engine_tentative_at(root, i + 1);
+
+        if (entry->state != EHR_ENGINE_TENTATIVE_FREE
+            && ehr_engine_tentative_is_over(engine, &census, entry))
+        {
+            ehr_engine_tentative_remove(root, i + 1);
+            n++;
+        }
+    }
+
+    ehr_engine_tentative_changed(engine);
+    ehr_engine_unlock(engine);
+    ehr_engine_count(root->reaped, n);
+
+    return n;
+}
