@@ -10,6 +10,8 @@ static void ehr_metric_head(ehr_out_t *out, const char *name,
     const char *type, const char *help);
 static void ehr_metric_value(ehr_out_t *out, const char *name,
     const char *labels, uint64_t value);
+static void ehr_metric_single(ehr_out_t *out, const char *name,
+    const char *type, const char *help, uint64_t value);
 static const char *ehr_route_method(ngx_uint_t route);
 static const char *ehr_route_path(ngx_uint_t route);
 static ngx_int_t ehr_metric_status(void *context,
@@ -40,6 +42,17 @@ ehr_metric_value(ehr_out_t *out, const char *name, const char *labels,
     end = ngx_snprintf(text, sizeof(text), "%s%s %uL\n", name, labels,
                        value);
     ehr_out_raw(out, text, end - text);
+}
+
+
+/* A metric without labels. */
+
+static void
+ehr_metric_single(ehr_out_t *out, const char *name, const char *type,
+    const char *help, uint64_t value)
+{
+    ehr_metric_head(out, name, type, help);
+    ehr_metric_value(out, name, "", value);
 }
 
 
@@ -172,15 +185,20 @@ ehr_metric_store(ehr_out_t *out)
                          status.queued[lane]);
     }
 
-    ehr_metric_head(out, "ehr_worker_database_reconnects_total", "counter",
-                    "Connections of this worker that were lost");
-    ehr_metric_value(out, "ehr_worker_database_reconnects_total", "",
-                     status.reconnects);
-
-    ehr_metric_head(out, "ehr_worker_database_up", "gauge",
-                    "Whether this worker has a usable connection");
-    ehr_metric_value(out, "ehr_worker_database_up", "",
-                     status.state == EHR_STORE_UP);
+    ehr_metric_single(out, "ehr_worker_database_reconnects_total", "counter",
+                      "Connections of this worker that were lost",
+                      status.reconnects);
+    ehr_metric_single(out, "ehr_worker_database_groups_total", "counter",
+                      "Transactions that several batches shared",
+                      status.groups);
+    ehr_metric_single(out, "ehr_worker_database_grouped_total", "counter",
+                      "Batches that shared a transaction", status.grouped);
+    ehr_metric_single(out, "ehr_worker_database_ungrouped_total", "counter",
+                      "Groups of batches that failed and ran one by one",
+                      status.ungrouped);
+    ehr_metric_single(out, "ehr_worker_database_up", "gauge",
+                      "Whether this worker has a usable connection",
+                      status.state == EHR_STORE_UP);
 }
 
 
@@ -213,9 +231,9 @@ ehr_page_metrics(ehr_request_t *req)
     }
 
     for (i = 0; i < EHR_COUNTERS; i++) {
-        ehr_metric_head(&out, counters[i].name, "counter", counters[i].help);
-        ehr_metric_value(&out, counters[i].name, "",
-                         ehr_metrics_counter(ehr_worker.shared, i));
+        ehr_metric_single(&out, counters[i].name, "counter",
+                          counters[i].help,
+                          ehr_metrics_counter(ehr_worker.shared, i));
     }
 
     ehr_metric_store(&out);

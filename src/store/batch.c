@@ -43,8 +43,8 @@ ehr_batch_create(ehr_store_t *store, ehr_lane_t lane)
     batch->deadline = store->conf->deadline;
     batch->private = private;
 
-    private->unit.type = EHR_UNIT_BATCH;
-    private->unit.batch = batch;
+    private->batch = batch;
+    private->unit.type = EHR_UNIT_BATCHES;
     private->pool = store->lanes[lane];
 
     private->timer.handler = ehr_batch_timer_handler;
@@ -150,6 +150,7 @@ ehr_batch_submit(ehr_batch_t *batch, ehr_batch_done_pt done, void *data)
     private->data = data;
     private->timer.cancelable = batch->background;
     ngx_add_timer(&private->timer, batch->deadline);
+    private->order = pool->submitted++;
 
     ehr_pool_enqueue(pool, batch, 0);
     ehr_pool_wake(pool);
@@ -289,6 +290,26 @@ ehr_batch_synced(ehr_batch_t *batch)
 {
     ehr_batch_finish(batch, batch->private->failed ? EHR_OUTCOME_ERROR
                                                    : EHR_OUTCOME_DONE);
+}
+
+
+/* Who was told that nobody knows, or has no time left, is let go: nothing of
+ * it was committed. */
+void
+ehr_batch_ungroup(ehr_batch_t *batch)
+{
+    ehr_batch_private_t  *private;
+
+    private = batch->private;
+
+    if (private->overdue) {
+        ehr_batch_free(batch);
+        return;
+    }
+
+    private->alone = 1;
+    ehr_batch_clear(batch);
+    ehr_pool_enqueue(private->pool, batch, 1);
 }
 
 

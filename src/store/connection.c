@@ -337,7 +337,7 @@ ehr_connection_close(ehr_connection_t *connection)
         next = ngx_queue_next(q);
         unit = ngx_queue_data(q, ehr_unit_t, link);
 
-        if (unit->type != EHR_UNIT_BATCH) {
+        if (unit->type != EHR_UNIT_BATCHES) {
             ngx_queue_remove(q);
         }
     }
@@ -345,11 +345,25 @@ ehr_connection_close(ehr_connection_t *connection)
 
 
 void
+ehr_connection_drain(ehr_connection_t *connection, ngx_queue_t *batches)
+{
+    ehr_unit_t   *unit;
+    ngx_queue_t  *q;
+
+    while (!ngx_queue_empty(&connection->fifo)) {
+        q = ngx_queue_head(&connection->fifo);
+        ngx_queue_remove(q);
+        unit = ngx_queue_data(q, ehr_unit_t, link);
+        ngx_queue_add(batches, &unit->batches);
+    }
+}
+
+
+void
 ehr_connection_lost(ehr_connection_t *connection, const char *why)
 {
-    ehr_unit_t              *unit;
     ehr_pool_t              *pool;
-    ngx_queue_t             *q;
+    ngx_queue_t              batches;
     ehr_connection_state_t   state;
 
     state = connection->state;
@@ -367,14 +381,9 @@ ehr_connection_lost(ehr_connection_t *connection, const char *why)
         ehr_supply_unusable(pool, why);
     }
 
-    /* the newest first, so that the queue's head gets them in order */
-
-    while (!ngx_queue_empty(&connection->fifo)) {
-        q = ngx_queue_last(&connection->fifo);
-        ngx_queue_remove(q);
-        unit = ngx_queue_data(q, ehr_unit_t, link);
-        ehr_batch_lost(unit->batch);
-    }
+    ngx_queue_init(&batches);
+    ehr_connection_drain(connection, &batches);
+    ehr_pool_settle_back(&batches, ehr_batch_lost);
 
     ehr_pool_wake(pool);
 }

@@ -1,7 +1,8 @@
 /*
  * The protocol on a usable connection: units go out, results come in.
  *
- * Each unit ends with its own Sync, so that a failure stays inside of it.
+ * Each unit ends with its own Sync, so that a failure stays inside of it.  A
+ * unit holds one batch, or a group of them that commits or fails as one.
  * The FIFO mirrors what libpq has sent: the result at hand always belongs to
  * its head, and only the Sync's result ends a unit.
  */
@@ -12,8 +13,13 @@
 static ngx_int_t ehr_pipeline_sync(ehr_connection_t *connection);
 static ngx_int_t ehr_pipeline_prepare(ehr_connection_t *connection,
     ehr_batch_t *batch, ehr_statement_t *statement);
+static ngx_int_t ehr_pipeline_prepare_all(ehr_connection_t *connection,
+    ehr_batch_t *batch);
 static ngx_int_t ehr_pipeline_call(ehr_connection_t *connection,
     ehr_call_t *call);
+static ngx_int_t ehr_pipeline_statements(ehr_connection_t *connection,
+    ehr_unit_t *unit);
+static void ehr_pipeline_next(ehr_unit_t *unit);
 static ngx_int_t ehr_pipeline_result(ehr_connection_t *connection,
     PGresult *result);
 static void ehr_pipeline_success(ehr_connection_t *connection,
@@ -26,7 +32,14 @@ static ngx_uint_t ehr_pipeline_unfit(ehr_batch_t *batch,
     const char *sqlstate, PGresult *result);
 static void ehr_pipeline_synced(ehr_connection_t *connection,
     ehr_unit_t *unit);
+static void ehr_pipeline_batches_synced(ehr_connection_t *connection,
+    ehr_unit_t *unit);
 
+
+/* A group that meets a lock of somebody else gives way soon: the batch that
+ * needs it then waits by itself. */
+static const char  ehr_pipeline_prelude[] =
+    "SELECT set_config('lock_timeout', '100ms', true)";
 
 static const char  ehr_pipeline_schema[] =
     "SELECT coalesce(max(version), 0) FROM ehr.schema_migrations";
@@ -52,16 +65,96 @@ ehr_pipeline_check(ehr_connection_t *connection)
 
 
 ngx_int_t
-ehr_pipeline_send(ehr_connection_t *connection, ehr_batch_t *batch)
+ehr_pipeline_send(ehr_connection_t *connection, ehr_unit_t *unit)
 {
-    ngx_uint_t            i;
-    ehr_statement_t      *statement;
-    ehr_batch_private_t  *private;
+    ngx_queue_t  *q;
+    ehr_batch_t  *batch;
 
-    private = batch->private;
+    if (ehr_pipeline_statements(connection, unit) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    unit->batch = ehr_batch_of(ngx_queue_head(&unit->batches));
+    ngx_queue_insert_tail(&connection->fifo, &unit->link);
+
+    if (connection->in_flight == 0) {
+        connection->head_since = ngx_current_msec;
+    }
+
+    for (q = ngx_queue_head(&unit->batches);
+         q != ngx_queue_sentinel(&unit->batches);
+         q = ngx_queue_next(q))
+    {
+        batch = ehr_batch_of(q);
+        batch->private->state = EHR_BATCH_SENT;
+        batch->private->connection = connection;
+        connection->lengthy += ehr_batch_lengthy(batch);
+    }
+
+    connection->in_flight += unit->n;
+    connection->socket.c->idle = 0;
+    connection->dirty = 1;
+
+    return ehr_pipeline_sync(connection) == NGX_OK ? NGX_OK : NGX_ABORT;
+}
+
+
+/* All of a unit but its Sync.  Prepares, which have a Sync each, come before
+ * everything else. */
+static ngx_int_t
+ehr_pipeline_statements(ehr_connection_t *connection, ehr_unit_t *unit)
+{
+    ngx_uint_t        i;
+    ngx_queue_t      *q;
+    ehr_batch_t      *batch;
+
+    for (q = ngx_queue_head(&unit->batches);
+         q != ngx_queue_sentinel(&unit->batches);
+         q = ngx_queue_next(q))
+    {
+        if (ehr_pipeline_prepare_all(connection, ehr_batch_of(q)) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    unit->prelude = (unit->n > 1);
+
+    if (unit->prelude
+        && PQsendQueryParams(connection->pg, ehr_pipeline_prelude, 0, NULL,
+                             NULL, NULL, NULL, 0)
+           == 0)
+    {
+        return NGX_ERROR;
+    }
+
+    for (q = ngx_queue_head(&unit->batches);
+         q != ngx_queue_sentinel(&unit->batches);
+         q = ngx_queue_next(q))
+    {
+        batch = ehr_batch_of(q);
+
+        for (i = 0; i < batch->n; i++) {
+            if (ehr_pipeline_call(connection, &batch->private->calls[i])
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* What of a batch the connection has not prepared yet. */
+static ngx_int_t
+ehr_pipeline_prepare_all(ehr_connection_t *connection, ehr_batch_t *batch)
+{
+    ngx_uint_t        i;
+    ehr_statement_t  *statement;
 
     for (i = 0; i < batch->n; i++) {
-        statement = private->calls[i].statement;
+        statement = batch->private->calls[i].statement;
 
         if (statement->index != EHR_STATEMENT_UNNAMED
             && !connection->prepared[statement->index]
@@ -71,25 +164,7 @@ ehr_pipeline_send(ehr_connection_t *connection, ehr_batch_t *batch)
         }
     }
 
-    for (i = 0; i < batch->n; i++) {
-        if (ehr_pipeline_call(connection, &private->calls[i]) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    ngx_queue_insert_tail(&connection->fifo, &private->unit.link);
-    private->state = EHR_BATCH_SENT;
-    private->connection = connection;
-
-    if (connection->in_flight++ == 0) {
-        connection->head_since = ngx_current_msec;
-    }
-
-    connection->lengthy += ehr_batch_lengthy(batch);
-    connection->socket.c->idle = 0;
-    connection->dirty = 1;
-
-    return ehr_pipeline_sync(connection) == NGX_OK ? NGX_OK : NGX_ABORT;
+    return NGX_OK;
 }
 
 
@@ -188,12 +263,39 @@ ehr_pipeline_receive(ehr_connection_t *connection)
         unit = ngx_queue_data(ngx_queue_head(&connection->fifo), ehr_unit_t,
                               link);
 
-        if (unit->type == EHR_UNIT_BATCH) {
-            unit->batch->private->position++;
+        if (unit->type == EHR_UNIT_BATCHES) {
+            ehr_pipeline_next(unit);
         }
     }
 
     return NGX_OK;
+}
+
+
+/* A statement of a unit is over: whose result is the next? */
+static void
+ehr_pipeline_next(ehr_unit_t *unit)
+{
+    ngx_queue_t          *next;
+    ehr_batch_private_t  *private;
+
+    if (unit->prelude) {
+        unit->prelude = 0;
+        return;
+    }
+
+    private = unit->batch->private;
+    private->position++;
+
+    if (private->position < unit->batch->n) {
+        return;
+    }
+
+    next = ngx_queue_next(&private->link);
+
+    if (next != ngx_queue_sentinel(&unit->batches)) {
+        unit->batch = ehr_batch_of(next);
+    }
 }
 
 
@@ -237,7 +339,7 @@ ehr_pipeline_success(ehr_connection_t *connection, ehr_unit_t *unit,
 {
     ngx_str_t  value;
 
-    if (unit->type == EHR_UNIT_BATCH) {
+    if (unit->type == EHR_UNIT_BATCHES && !unit->prelude) {
         ehr_batch_result(unit->batch, result);
         return;
     }
@@ -269,7 +371,7 @@ ehr_pipeline_failure(ehr_connection_t *connection, ehr_unit_t *unit,
 
     switch (unit->type) {
 
-    case EHR_UNIT_BATCH:
+    case EHR_UNIT_BATCHES:
         batch = unit->batch;
 
         if (ehr_pipeline_unfit(batch, sqlstate, result)) {
@@ -294,7 +396,7 @@ ehr_pipeline_failure(ehr_connection_t *connection, ehr_unit_t *unit,
 }
 
 
-/* The batch behind will fail for want of the statement; why is known here. */
+/* The unit behind will fail for want of the statement; why is known here. */
 static void
 ehr_pipeline_prepare_failure(ehr_connection_t *connection, ehr_unit_t *unit,
     PGresult *result)
@@ -359,12 +461,34 @@ ehr_pipeline_synced(ehr_connection_t *connection, ehr_unit_t *unit)
     case EHR_UNIT_PREPARE:
         break;
 
-    case EHR_UNIT_BATCH:
-        connection->in_flight--;
-        connection->lengthy -= ehr_batch_lengthy(unit->batch);
-        connection->head_since = ngx_current_msec;
-        connection->served++;
-        ehr_batch_synced(unit->batch);
+    case EHR_UNIT_BATCHES:
+        ehr_pipeline_batches_synced(connection, unit);
         break;
     }
+}
+
+
+static void
+ehr_pipeline_batches_synced(ehr_connection_t *connection, ehr_unit_t *unit)
+{
+    ngx_uint_t    failed;
+    ngx_queue_t  *q;
+    ehr_batch_t  *batch;
+
+    failed = 0;
+
+    for (q = ngx_queue_head(&unit->batches);
+         q != ngx_queue_sentinel(&unit->batches);
+         q = ngx_queue_next(q))
+    {
+        batch = ehr_batch_of(q);
+        failed |= batch->private->failed;
+        connection->lengthy -= ehr_batch_lengthy(batch);
+    }
+
+    connection->in_flight -= unit->n;
+    connection->served += unit->n;
+    connection->head_since = ngx_current_msec;
+
+    ehr_pool_settle(connection->pool, unit, failed);
 }

@@ -1,14 +1,13 @@
 /*
- * One lane's queue and which connection each batch takes.
+ * One lane's queues.
  *
- * Batches wait in the queue only until the pump runs, once an event loop's
- * round: it hands them to connections and flushes each once.
+ * Batches wait only until the pump runs, once an event loop's round: it hands
+ * them to connections (choice.c) and flushes each once.  Reads have a queue of
+ * their own, for they may find a connection where others do not.
  *
- * Reads are packed: a backend that finds the next request in its buffer needs
- * no wakeup, so few busy connections answer far more than many idle ones.
- * They keep away from connections whose oldest batch takes long.  Writes are
- * spread, for commits wait for the disk one after another on a connection,
- * but together on several; so is background work, which may take long.
+ * What may share a transaction does so when it has to wait: a write goes out
+ * at once while there is a connection for it, and those that arrive while all
+ * are writing go together on the first that has done.
  */
 
 #include "store_private.h"
@@ -17,18 +16,16 @@
 /* So long after the last connection was lost, batches are still taken. */
 #define EHR_POOL_BLIP  200
 
-/* A batch that takes longer makes reads take another connection. */
-#define EHR_POOL_SLOW  2
+/* Most batches in a group. */
+#define EHR_POOL_GROUP  32
 
 
-static ehr_connection_t *ehr_pool_choose(ehr_pool_t *pool,
-    ehr_batch_t *batch);
-static ngx_uint_t ehr_pool_slow(ehr_connection_t *connection);
-static ehr_connection_t *ehr_pool_packed(ehr_pool_t *pool);
-static ngx_uint_t ehr_pool_load(ehr_connection_t *connection);
-static ehr_connection_t *ehr_pool_least_loaded(ehr_pool_t *pool);
 static void ehr_pool_pump_handler(ngx_event_t *ev);
-static ngx_int_t ehr_pool_send_head(ehr_pool_t *pool);
+static ehr_queue_t *ehr_pool_older(ehr_pool_t *pool);
+static ngx_int_t ehr_pool_send_head(ehr_pool_t *pool, ehr_queue_t *queue);
+static ehr_unit_t *ehr_pool_take(ehr_pool_t *pool, ehr_queue_t *queue);
+static void ehr_pool_learn(ehr_pool_t *pool, ehr_unit_t *unit,
+    ngx_uint_t failed);
 
 
 ehr_pool_t *
@@ -47,7 +44,9 @@ ehr_pool_create(ehr_store_t *store, ehr_lane_t lane)
     pool->lane = lane;
     pool->conf = &store->conf->lanes[lane];
     pool->n = pool->conf->connections + 1;
-    ngx_queue_init(&pool->queue);
+    pool->group = EHR_POOL_GROUP;
+    ngx_queue_init(&pool->queues[0].batches);
+    ngx_queue_init(&pool->queues[1].batches);
 
     pool->pump.handler = ehr_pool_pump_handler;
     pool->pump.data = pool;
@@ -76,18 +75,16 @@ ehr_pool_create(ehr_store_t *store, ehr_lane_t lane)
 }
 
 
-/* Frees the batches of a queue or FIFO without a word to anybody. */
+/* Frees batches without a word to anybody. */
 static void
-ehr_pool_drop(ngx_queue_t *queue)
+ehr_pool_drop(ngx_queue_t *batches)
 {
-    ehr_unit_t   *unit;
     ngx_queue_t  *q;
 
-    while (!ngx_queue_empty(queue)) {
-        q = ngx_queue_head(queue);
+    while (!ngx_queue_empty(batches)) {
+        q = ngx_queue_head(batches);
         ngx_queue_remove(q);
-        unit = ngx_queue_data(q, ehr_unit_t, link);
-        ehr_batch_free(unit->batch);
+        ehr_batch_free(ehr_batch_of(q));
     }
 }
 
@@ -96,18 +93,22 @@ void
 ehr_pool_destroy(ehr_pool_t *pool)
 {
     ngx_uint_t         i;
+    ngx_queue_t        batches;
     ehr_connection_t  *connection;
 
     for (i = 0; i < pool->n; i++) {
         connection = &pool->connections[i];
 
         if (connection->state != EHR_CONNECTION_CLOSED) {
+            ngx_queue_init(&batches);
             ehr_connection_close(connection);
-            ehr_pool_drop(&connection->fifo);
+            ehr_connection_drain(connection, &batches);
+            ehr_pool_drop(&batches);
         }
     }
 
-    ehr_pool_drop(&pool->queue);
+    ehr_pool_drop(&pool->queues[0].batches);
+    ehr_pool_drop(&pool->queues[1].batches);
 
     if (pool->pump.posted) {
         ngx_delete_posted_event(&pool->pump);
@@ -142,7 +143,7 @@ ehr_pool_full(ehr_pool_t *pool)
     ngx_uint_t         i, room;
     ehr_connection_t  *connection;
 
-    if (pool->queued < pool->conf->queue) {
+    if (ehr_pool_queued(pool) < pool->conf->queue) {
         return 0;
     }
 
@@ -158,40 +159,40 @@ ehr_pool_full(ehr_pool_t *pool)
         }
     }
 
-    return pool->queued >= room;
+    return ehr_pool_queued(pool) >= room;
 }
 
 
 void
 ehr_pool_enqueue(ehr_pool_t *pool, ehr_batch_t *batch, ngx_uint_t first)
 {
-    ngx_queue_t  *link;
+    ehr_queue_t  *queue;
 
-    link = &batch->private->unit.link;
+    queue = &pool->queues[ehr_batch_lengthy(batch)];
 
     if (first) {
-        ngx_queue_insert_head(&pool->queue, link);
+        ngx_queue_insert_head(&queue->batches, &batch->private->link);
     } else {
-        ngx_queue_insert_tail(&pool->queue, link);
+        ngx_queue_insert_tail(&queue->batches, &batch->private->link);
     }
 
     batch->private->state = EHR_BATCH_QUEUED;
-    pool->queued++;
+    queue->n++;
 }
 
 
 void
 ehr_pool_dequeue(ehr_pool_t *pool, ehr_batch_t *batch)
 {
-    ngx_queue_remove(&batch->private->unit.link);
-    pool->queued--;
+    ngx_queue_remove(&batch->private->link);
+    pool->queues[ehr_batch_lengthy(batch)].n--;
 }
 
 
 void
 ehr_pool_wake(ehr_pool_t *pool)
 {
-    if (!ngx_queue_empty(&pool->queue)) {
+    if (ehr_pool_queued(pool) > 0) {
         ngx_post_event(&pool->pump, &ngx_posted_events);
     }
 }
@@ -200,13 +201,21 @@ ehr_pool_wake(ehr_pool_t *pool)
 static void
 ehr_pool_pump_handler(ngx_event_t *ev)
 {
-    ngx_uint_t   i;
-    ehr_pool_t  *pool;
+    ngx_uint_t    i;
+    ehr_pool_t   *pool;
+    ehr_queue_t  *older, *other;
 
     pool = ev->data;
 
-    while (!ngx_queue_empty(&pool->queue)) {
-        if (ehr_pool_send_head(pool) != NGX_OK) {
+    /* what finds no connection does not hold up the other queue */
+
+    while (ehr_pool_queued(pool) > 0) {
+        older = ehr_pool_older(pool);
+        other = &pool->queues[older == &pool->queues[0]];
+
+        if (ehr_pool_send_head(pool, older) != NGX_OK
+            && ehr_pool_send_head(pool, other) != NGX_OK)
+        {
             break;
         }
     }
@@ -222,161 +231,177 @@ ehr_pool_pump_handler(ngx_event_t *ev)
 }
 
 
-/* Sends the queue's head; NGX_DECLINED if no connection has room. */
+/* The queue whose head was submitted first; one of them is not empty. */
+static ehr_queue_t *
+ehr_pool_older(ehr_pool_t *pool)
+{
+    ngx_uint_t  first, second;
+
+    if (pool->queues[0].n == 0 || pool->queues[1].n == 0) {
+        return &pool->queues[pool->queues[0].n == 0];
+    }
+
+    first = ehr_queue_head(&pool->queues[0])->private->order;
+    second = ehr_queue_head(&pool->queues[1])->private->order;
+
+    return &pool->queues[(ngx_int_t) (second - first) < 0];
+}
+
+
+/* Sends a queue's head, with what may go along with it; NGX_DECLINED if it is
+ * empty or no connection has room. */
 static ngx_int_t
-ehr_pool_send_head(ehr_pool_t *pool)
+ehr_pool_send_head(ehr_pool_t *pool, ehr_queue_t *queue)
 {
     ngx_int_t          rc;
     ehr_unit_t        *unit;
-    ehr_batch_t       *batch;
+    ngx_queue_t        batches;
     ehr_connection_t  *connection;
 
-    unit = ngx_queue_data(ngx_queue_head(&pool->queue), ehr_unit_t, link);
-    batch = unit->batch;
+    if (queue->n == 0) {
+        return NGX_DECLINED;
+    }
 
-    connection = ehr_pool_choose(pool, batch);
+    connection = ehr_choice(pool, ehr_queue_head(queue));
     if (connection == NULL) {
         return NGX_DECLINED;
     }
 
-    ehr_pool_dequeue(pool, batch);
-
-    rc = ehr_pipeline_send(connection, batch);
+    unit = ehr_pool_take(pool, queue);
+    rc = ehr_pipeline_send(connection, unit);
 
     if (rc != NGX_OK) {
         ehr_connection_lost(connection, "cannot send");
     }
 
     if (rc == NGX_ERROR) {
-        ehr_batch_unsendable(batch);
+        ngx_queue_init(&batches);
+        ngx_queue_add(&batches, &unit->batches);
+        ehr_pool_settle_back(&batches, ehr_batch_unsendable);
     }
 
     return NGX_OK;
 }
 
 
-/* The connection for a batch; NULL if all are full. */
-static ehr_connection_t *
-ehr_pool_choose(ehr_pool_t *pool, ehr_batch_t *batch)
+/*
+ * Takes the head from a queue, and as its group those behind it that would
+ * have to wait: its share of the queue, if each connection that is free takes
+ * one.
+ */
+static ehr_unit_t *
+ehr_pool_take(ehr_pool_t *pool, ehr_queue_t *queue)
 {
-    ehr_connection_t  *connection;
+    ngx_uint_t    most, free;
+    ehr_unit_t   *unit;
+    ehr_batch_t  *batch;
 
-    if (!ehr_batch_lengthy(batch)) {
-        connection = ehr_pool_packed(pool);
+    batch = ehr_queue_head(queue);
 
-        if (connection != NULL) {
-            return connection;
+    unit = &batch->private->unit;
+    ngx_queue_init(&unit->batches);
+    unit->n = 0;
+
+    most = 1;
+
+    if (ehr_batch_groupable(batch)) {
+        free = ehr_choice_free(pool);
+        most = ngx_min((queue->n + free - 1) / free, pool->group);
+    }
+
+    do {
+        ehr_pool_dequeue(pool, batch);
+        ngx_queue_insert_tail(&unit->batches, &batch->private->link);
+
+        if (++unit->n == most || queue->n == 0) {
+            break;
         }
+
+        batch = ehr_queue_head(queue);
+
+    } while (ehr_batch_groupable(batch));
+
+    return unit;
+}
+
+
+void
+ehr_pool_settle(ehr_pool_t *pool, ehr_unit_t *unit, ngx_uint_t failed)
+{
+    ngx_queue_t  *q, batches;
+
+    ehr_pool_learn(pool, unit, failed);
+    failed = failed && unit->n > 1;
+
+    /* the unit goes with its first batch */
+
+    ngx_queue_init(&batches);
+    ngx_queue_add(&batches, &unit->batches);
+
+    if (failed) {
+        ehr_pool_settle_back(&batches, ehr_batch_ungroup);
+        return;
     }
 
-    connection = ehr_pool_least_loaded(pool);
+    while (!ngx_queue_empty(&batches)) {
+        q = ngx_queue_head(&batches);
+        ngx_queue_remove(q);
+        ehr_batch_synced(ehr_batch_of(q));
+    }
+}
 
-    if (connection != NULL && connection->in_flight == 0) {
-        return connection;
+
+void
+ehr_pool_settle_back(ngx_queue_t *batches, void (*settle)(ehr_batch_t *batch))
+{
+    ngx_queue_t  *q;
+
+    while (!ngx_queue_empty(batches)) {
+        q = ngx_queue_last(batches);
+        ngx_queue_remove(q);
+        settle(ehr_batch_of(q));
+    }
+}
+
+
+/* A group that fails is work done twice: the next ones are half its size, and
+ * grow again with each that succeeds. */
+static void
+ehr_pool_learn(ehr_pool_t *pool, ehr_unit_t *unit, ngx_uint_t failed)
+{
+    ehr_store_t  *store;
+
+    store = pool->store;
+
+    if (unit->n > 1 && failed) {
+        store->ungrouped++;
+        pool->group = unit->n / 2;
+        return;
     }
 
-    pool->crowded = 1;
+    if (unit->n > 1) {
+        store->groups++;
+        store->grouped += unit->n;
+    }
 
-    /* behind a slow batch, or a write that may become one, only if no new
-     * connection is to be had soon */
-
-    if (connection != NULL
-        && (connection->lengthy > 0 || ehr_pool_slow(connection))
-        && ehr_supply_growing(pool))
+    if (!failed && unit->n >= pool->group && pool->group < EHR_POOL_GROUP
+        && ehr_batch_groupable(ehr_batch_of(ngx_queue_head(&unit->batches))))
     {
-        return NULL;
+        pool->group++;
     }
-
-    return connection;
-}
-
-
-/* Whether a connection's oldest batch takes long. */
-static ngx_uint_t
-ehr_pool_slow(ehr_connection_t *connection)
-{
-    return connection->in_flight > 0
-           && ngx_current_msec - connection->head_since > EHR_POOL_SLOW;
-}
-
-
-/* The first connection with room where nothing is slow; NULL if none is. */
-static ehr_connection_t *
-ehr_pool_packed(ehr_pool_t *pool)
-{
-    ngx_uint_t         i;
-    ehr_connection_t  *connection;
-
-    for (i = 0; i < pool->n; i++) {
-        connection = &pool->connections[i];
-
-        if (connection->state != EHR_CONNECTION_UP) {
-            continue;
-        }
-
-        if (connection->in_flight == 0) {
-            return connection;
-        }
-
-        if (connection->in_flight < pool->conf->pipeline
-            && connection->lengthy == 0
-            && !ehr_pool_slow(connection))
-        {
-            return connection;
-        }
-    }
-
-    return NULL;
-}
-
-
-/* What a batch has to expect on a connection: lengthy ones may wait for the
- * disk or a lock, and behind a slow batch comes whoever has no choice. */
-static ngx_uint_t
-ehr_pool_load(ehr_connection_t *connection)
-{
-    return connection->in_flight + connection->lengthy
-           + (ehr_pool_slow(connection) ? 2 * connection->pool->conf->pipeline
-                                        : 0);
-}
-
-
-/* The connection with the least load, the last such, where the reads come to
- * at last; NULL if all are full. */
-static ehr_connection_t *
-ehr_pool_least_loaded(ehr_pool_t *pool)
-{
-    ngx_uint_t         i;
-    ehr_connection_t  *connection, *best;
-
-    best = NULL;
-
-    for (i = 0; i < pool->n; i++) {
-        connection = &pool->connections[i];
-
-        if (connection->state == EHR_CONNECTION_UP
-            && connection->in_flight < pool->conf->pipeline
-            && (best == NULL
-                || ehr_pool_load(connection) <= ehr_pool_load(best)))
-        {
-            best = connection;
-        }
-    }
-
-    return best;
 }
 
 
 void
 ehr_pool_give_up(ehr_pool_t *pool)
 {
-    ngx_uint_t   n;
-    ehr_unit_t  *unit;
+    ngx_uint_t    n;
+    ehr_batch_t  *batch;
 
-    for (n = pool->queued; n > 0 && !ngx_queue_empty(&pool->queue); n--) {
-        unit = ngx_queue_data(ngx_queue_head(&pool->queue), ehr_unit_t, link);
+    for (n = ehr_pool_queued(pool); n > 0 && ehr_pool_queued(pool) > 0; n--) {
+        batch = ehr_queue_head(ehr_pool_older(pool));
 
-        ehr_pool_dequeue(pool, unit->batch);
-        ehr_batch_unsent(unit->batch);
+        ehr_pool_dequeue(pool, batch);
+        ehr_batch_unsent(batch);
     }
 }

@@ -75,6 +75,9 @@ ehr_store_status(ehr_store_t *store, ehr_store_status_t *status)
     status->rejected = store->rejected;
     status->unknown = store->unknown;
     status->reconnects = store->reconnects;
+    status->groups = store->groups;
+    status->grouped = store->grouped;
+    status->ungrouped = store->ungrouped;
 
     if (pool->state != EHR_STORE_UP) {
         ngx_memcpy(status->reason, pool->reason, sizeof(status->reason));
@@ -88,7 +91,7 @@ ehr_store_status(ehr_store_t *store, ehr_store_status_t *status)
         }
 
         status->connected[i] = pool->up;
-        status->queued[i] = pool->queued;
+        status->queued[i] = ehr_pool_queued(pool);
 
         for (k = 0; k < pool->n; k++) {
             status->in_flight[i] += pool->connections[k].in_flight;

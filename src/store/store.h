@@ -3,8 +3,9 @@
  * over a pool of nonblocking connections and come back as one outcome.
  *
  * A batch is one unit of work: its statements share one Sync and so one
- * implicit transaction.  It is over when the Sync's result has arrived; until
- * then nothing may be acknowledged.  Nothing here ever waits.
+ * implicit transaction, which many batches may share while all succeed.  It
+ * is over when the Sync's result has arrived; until then nothing may be
+ * acknowledged.  Nothing here ever waits.
  */
 
 #ifndef EHR_STORE_H
@@ -128,6 +129,10 @@ typedef struct {
     ngx_uint_t          rejected;       /* batches refused: queue full */
     ngx_uint_t          unknown;        /* batches whose outcome is unknown */
     ngx_uint_t          reconnects;
+    ngx_uint_t          groups;         /* transactions of several batches */
+    ngx_uint_t          grouped;        /* batches in them */
+    ngx_uint_t          ungrouped;      /* groups that failed, so that each
+                                           batch ran again by itself */
 } ehr_store_status_t;
 
 void ehr_store_status(ehr_store_t *store, ehr_store_status_t *status);
@@ -179,6 +184,12 @@ struct ehr_batch_s {
     unsigned                background:1;   /* set by the submitter: does not
                                            hold a worker that shuts down,
                                            done() may then never be called */
+    unsigned                groupable:1;    /* set by the submitter of one
+                                           that `writes`: may share a
+                                           transaction with others of this
+                                           kind, see README.md.  It begins with
+                                           the statement that sets who acts,
+                                           and leaves no other setting */
 
     struct ehr_batch_private_s  *private;
 };

@@ -45,15 +45,21 @@ ngx_uint_t ehr_statement_registered(void);
 /* A unit ends with a Sync of its own, so it fails alone. */
 typedef enum {
     EHR_UNIT_CHECK,         /* reads the schema's version */
-    EHR_UNIT_PREPARE,       /* one statement, for the batch behind it */
-    EHR_UNIT_BATCH
+    EHR_UNIT_PREPARE,       /* one statement, for the unit behind it */
+    EHR_UNIT_BATCHES        /* one batch, or a group */
 } ehr_unit_type_t;
 
 typedef struct {
     ngx_queue_t             link;
     ehr_unit_type_t         type;
-    ehr_batch_t            *batch;      /* null for a check */
     ehr_statement_t        *statement;  /* of a prepare */
+    ngx_queue_t             batches;    /* the first one's memory is this
+                                           unit's */
+    ngx_uint_t              n;          /* of them */
+    ehr_batch_t            *batch;      /* whose results are next; of a
+                                           prepare: who needs it first */
+    unsigned                prelude:1;  /* the next result is that of the
+                                           statement before a group */
 } ehr_unit_t;
 
 
@@ -61,8 +67,8 @@ typedef struct {
 
 typedef enum {
     EHR_BATCH_CREATED,
-    EHR_BATCH_QUEUED,       /* in pool->queue */
-    EHR_BATCH_SENT,         /* in connection->fifo */
+    EHR_BATCH_QUEUED,       /* in a queue of the pool */
+    EHR_BATCH_SENT,         /* in a unit of connection->fifo */
     EHR_BATCH_OVER          /* done() is running */
 } ehr_batch_state_t;
 
@@ -75,8 +81,11 @@ typedef struct {
 } ehr_call_t;
 
 typedef struct ehr_batch_private_s {
-    ehr_unit_t              unit;
+    ehr_batch_t            *batch;
+    ngx_queue_t             link;       /* in a queue, or in a unit */
+    ehr_unit_t              unit;       /* if it is the first of one */
     ehr_batch_state_t       state;
+    ngx_uint_t              order;      /* of submission */
     ehr_pool_t             *pool;
     ehr_connection_t       *connection; /* when sent */
 
@@ -90,6 +99,7 @@ typedef struct ehr_batch_private_s {
     unsigned                failed:1;   /* error is filled */
     unsigned                prepare_failed:1;
     unsigned                again:1;    /* this is the second sending */
+    unsigned                alone:1;    /* its group has failed */
 
     ehr_call_t              calls[EHR_BATCH_STATEMENTS];
 } ehr_batch_private_t;
@@ -98,6 +108,24 @@ typedef struct ehr_batch_private_s {
  * through many rows.  No read should wait behind it. */
 #define ehr_batch_lengthy(batch)  ((batch)->writes || (batch)->background)
 
+/* Whether it may be sent in a group. */
+static ngx_inline ngx_uint_t
+ehr_batch_groupable(const ehr_batch_t *batch)
+{
+    return batch->groupable && batch->writes && !batch->private->alone;
+}
+
+/* The batch of a link in a queue or unit. */
+static ngx_inline ehr_batch_t *
+ehr_batch_of(ngx_queue_t *link)
+{
+    ehr_batch_private_t  *private;
+
+    private = ngx_queue_data(link, ehr_batch_private_t, link);
+
+    return private->batch;
+}
+
 /* Keeps a result of the batch's statement at `position`. */
 void ehr_batch_result(ehr_batch_t *batch, PGresult *result);
 /* Fills batch->error from a result, unless there is an error already. */
@@ -105,6 +133,9 @@ void ehr_batch_failed(ehr_batch_t *batch, ngx_uint_t statement,
     const PGresult *result);
 /* The Sync arrived: reports and frees.  The batch is in no queue. */
 void ehr_batch_synced(ehr_batch_t *batch);
+/* It was rolled back with its group: queues it again at the head, to be sent
+ * by itself, if anybody can still hear of it.  The batch is in no queue. */
+void ehr_batch_ungroup(ehr_batch_t *batch);
 /* Its connection is gone: queues it again at the head, or reports.  The batch
  * is in no queue. */
 void ehr_batch_lost(ehr_batch_t *batch);
@@ -172,6 +203,8 @@ ngx_int_t ehr_connection_open(ehr_connection_t *connection,
     const ehr_target_t *target);
 /* Closes; of the FIFO only batches are left, for the caller. */
 void ehr_connection_close(ehr_connection_t *connection);
+/* Takes them out of it, in order. */
+void ehr_connection_drain(ehr_connection_t *connection, ngx_queue_t *batches);
 /* Closes a connection that failed and settles all that is in its FIFO. */
 void ehr_connection_lost(ehr_connection_t *connection, const char *why);
 /* Writes what libpq buffers; wants write events only while it must.
@@ -187,17 +220,30 @@ void ehr_connection_checked(ehr_connection_t *connection);
 
 /* Sends the query for the schema's version.  NGX_OK or NGX_ERROR. */
 ngx_int_t ehr_pipeline_check(ehr_connection_t *connection);
-/* Sends a batch, with a Prepare before it for each statement that is new to
- * the connection.  The batch is in no queue before.  NGX_OK: it is in the
- * FIFO.  NGX_ERROR: it is not, nor is its Sync on the way.  NGX_ABORT: it is
- * in the FIFO.  In the last two cases the connection must be dropped. */
-ngx_int_t ehr_pipeline_send(ehr_connection_t *connection, ehr_batch_t *batch);
+/* Sends a unit of batches, with a Prepare before it for each statement that is
+ * new to the connection.  NGX_OK: it is in the FIFO.  NGX_ERROR: it is not, nor
+ * is its Sync on the way.  NGX_ABORT: it is in the FIFO.  In the last two cases
+ * the connection must be dropped. */
+ngx_int_t ehr_pipeline_send(ehr_connection_t *connection, ehr_unit_t *unit);
 /* Takes all results that have arrived.  NGX_OK, or NGX_ERROR if the
  * connection must be dropped.  Calls done(). */
 ngx_int_t ehr_pipeline_receive(ehr_connection_t *connection);
 
 
-/* -- pool.c: one lane's queue ---------------------------------------------- */
+/* -- pool.c: one lane's queues --------------------------------------------- */
+
+/* Batches by the order of their submission. */
+typedef struct {
+    ngx_queue_t             batches;
+    ngx_uint_t              n;
+} ehr_queue_t;
+
+/* Its oldest; it must not be empty. */
+static ngx_inline ehr_batch_t *
+ehr_queue_head(ehr_queue_t *queue)
+{
+    return ehr_batch_of(ngx_queue_head(&queue->batches));
+}
 
 struct ehr_pool_s {
     ehr_store_t            *store;
@@ -210,8 +256,9 @@ struct ehr_pool_s {
     ngx_uint_t              up;
     ehr_connection_t       *pending;    /* being opened or checked */
 
-    ngx_queue_t             queue;      /* of batches' units */
-    ngx_uint_t              queued;
+    ehr_queue_t             queues[2];  /* of lengthy batches the second */
+    ngx_uint_t              submitted;
+    ngx_uint_t              group;      /* most batches in a unit, just now */
     unsigned                crowded:1;  /* batches share connections that one
                                            more would have had alone */
     ngx_event_t             pump;       /* posted: send what is queued */
@@ -243,6 +290,9 @@ struct ehr_store_s {
     ngx_uint_t              rejected;
     ngx_uint_t              unknown;
     ngx_uint_t              reconnects;
+    ngx_uint_t              groups;
+    ngx_uint_t              grouped;
+    ngx_uint_t              ungrouped;
     unsigned                closing:1;
 };
 
@@ -260,9 +310,28 @@ void ehr_pool_dequeue(ehr_pool_t *pool, ehr_batch_t *batch);
 /* Sends what is queued before the event loop waits again. */
 void ehr_pool_wake(ehr_pool_t *pool);
 
+/* Batches in both queues. */
+#define ehr_pool_queued(pool)  ((pool)->queues[0].n + (pool)->queues[1].n)
+
+/* The Sync of a unit has arrived: reports to its batches, or queues those of a
+ * group that failed again. */
+void ehr_pool_settle(ehr_pool_t *pool, ehr_unit_t *unit, ngx_uint_t failed);
+/* Gives batches that may go back to the queue to `settle`, which puts each at
+ * its head: the newest first, so that they are in order there. */
+void ehr_pool_settle_back(ngx_queue_t *batches,
+    void (*settle)(ehr_batch_t *batch));
+
 /* Ends all that is queued as not sent.  What a done() queues in the meantime
  * stays. */
 void ehr_pool_give_up(ehr_pool_t *pool);
+
+
+/* -- choice.c: which connection a batch takes ------------------------------ */
+
+/* NULL if it must wait. */
+ehr_connection_t *ehr_choice(ehr_pool_t *pool, ehr_batch_t *batch);
+/* How many connections could begin with writes now; 1 if none. */
+ngx_uint_t ehr_choice_free(ehr_pool_t *pool);
 
 
 /* -- supply.c: opening connections, when and how many ---------------------- */

@@ -18,6 +18,7 @@ fsync = on
 synchronous_commit = on
 shared_buffers = 256MB
 max_wal_size = 4GB
+max_connections = 400
 END
 
 sub start {

@@ -94,6 +94,7 @@ sub check_ends {
         my $end = $record->{status} || $record->{error};
         $ends{$end}++;
         next if $end =~ $expected;
+        next if $end eq '422' && $record->{kind} eq 'refused';
         next if $end eq '503' && $record->{retry_after};
         next if $end eq '409' && $record->{try} > 1;        # still under way
         push @strange, describe($record);
@@ -156,7 +157,8 @@ sub check_rows {
     my %found = map { @$_ } $env->rows("SELECT notes, string_agg(id::text, ',')"
         . " FROM ehr.vitals WHERE notes LIKE '$load->{name}-%' GROUP BY 1");
 
-    $bare{$_->{marker}} = $_ for grep { $_->{kind} eq 'bare' } @$records;
+    $bare{$_->{marker}} = $_
+        for grep { $_->{kind} =~ /\A(?:bare|refused)\z/ } @$records;
     for my $marker (sort keys %bare) {
         my $record = $bare{$marker};
         next if !$record->{status} && $record->{error} ne 'refused';
@@ -198,7 +200,7 @@ sub check_audit {
         'SELECT request_id, action, count(*) FROM ehr.audit_log WHERE'
         . " request_id LIKE '$load->{name}-%' GROUP BY 1, 2");
     my %action = (read => 'READ', list => 'READ', login => 'LOGIN',
-        write => 'CREATE', bare => 'CREATE');
+        map { $_ => 'CREATE' } qw(write bare refused));
     my (@strange, %made, %tries);
 
     $tries{$_->{request}}++ for @$records;

@@ -36,6 +36,10 @@ my %default = (processes => 2, connections => 6, deadline => 20,
     think => 0.02, mix => { read => 3, list => 2, write => 5, bare => 1 });
 my $loads = 0;
 
+# The heart rate that tells the kind refused from bare: the test makes the
+# database refuse it.
+our $refused_rate = 199;
+
 sub start {
     my ($class, $env, %option) = @_;
     # set before fork, so that a child never lacks it
@@ -279,8 +283,10 @@ sub next_request {
     } else {
         $request{marker} = $request;
         $request{key} = $request if $kind eq 'write';
+        my $body = vitals($request);
+        $body =~ s/72/$refused_rate/ if $kind eq 'refused';
         $request{bytes} = $self->compose(\%request,
-            POST => "$collection/vitals", vitals($request));
+            POST => "$collection/vitals", $body);
     }
     return \%request;
 }
