@@ -6,6 +6,7 @@
  * Loaded without directives it does nothing.
  */
 
+#include "src/care/availability.h"
 #include "src/care/care.h"
 #include "src/http/directives.h"
 #include "src/http/http.h"
@@ -33,6 +34,12 @@ static ehr_main_conf_t *ehr_cycle_conf(ngx_cycle_t *cycle);
 #define EHR_TOKEN_CACHE  8192
 
 
+/* days from today that the engine can hold */
+static ngx_conf_num_bounds_t  ehr_horizon_bounds = {
+    ngx_conf_check_num_bounds, 1, EHR_ENGINE_DAYS_MAX - 2
+};
+
+
 ehr_worker_t  ehr_worker;
 
 
@@ -53,11 +60,39 @@ static ngx_command_t  ehr_commands[] = {
       0,
       NULL },
 
+    { ngx_string("ehr_availability_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
+      ehr_conf_availability,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ehr_booking_horizon"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ehr_main_conf_t, horizon),
+      &ehr_horizon_bounds },
+
     { ngx_string("ehr_database"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
       ehr_conf_database,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
+      NULL },
+
+    { ngx_string("ehr_database_feed"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ehr_main_conf_t, store.feed.conninfo),
+      NULL },
+
+    { ngx_string("ehr_feed_stale"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ehr_main_conf_t, feed_stale),
       NULL },
 
     { ngx_string("ehr_database_connect_timeout"),
@@ -265,6 +300,8 @@ ehr_create_main_conf(ngx_conf_t *cf)
     conf->store.reconnect_max = NGX_CONF_UNSET_MSEC;
     conf->store.recycle = NGX_CONF_UNSET_UINT;
     conf->store.schema = EHR_SCHEMA_VERSION;
+    conf->horizon = NGX_CONF_UNSET_UINT;
+    conf->feed_stale = NGX_CONF_UNSET_MSEC;
     conf->tokens.lifetime = NGX_CONF_UNSET;
     conf->tokens.leeway = NGX_CONF_UNSET;
     conf->refresh_lifetime = NGX_CONF_UNSET;
@@ -297,6 +334,8 @@ ehr_init_main_conf(ngx_conf_t *cf, void *data)
     ngx_conf_init_msec_value(conf->store.reconnect_min, 50);
     ngx_conf_init_msec_value(conf->store.reconnect_max, 500);
     ngx_conf_init_uint_value(conf->store.recycle, 100000);
+    ngx_conf_init_uint_value(conf->horizon, 120);
+    ngx_conf_init_msec_value(conf->feed_stale, 2000);
     ngx_conf_init_value(conf->tokens.lifetime, 15 * 60);
     ngx_conf_init_value(conf->tokens.leeway, 5);
     ngx_conf_init_value(conf->refresh_lifetime, 30 * 24 * 3600);
@@ -341,6 +380,16 @@ ehr_conf_check(ngx_conf_t *cf, ehr_main_conf_t *conf)
         return EHR_INVALID("ehr: \"ehr_database main\" is missing");
     }
 
+    if ((conf->availability == NULL) != (conf->store.feed.conninfo.len == 0))
+    {
+        return EHR_INVALID("ehr: \"ehr_availability_zone\" and "
+                           "\"ehr_database_feed\" need each other");
+    }
+
+    if (conf->feed_stale < 200) {
+        return EHR_INVALID("ehr: \"ehr_feed_stale\" is below 200ms");
+    }
+
     if (conf->tokens.keys.nelts == 0 || conf->tokens.signer == NULL) {
         return EHR_INVALID("ehr: no \"ehr_jwt_key\" signs; add one "
                            "with the parameter \"sign\"");
@@ -371,6 +420,11 @@ ehr_conf_check(ngx_conf_t *cf, ehr_main_conf_t *conf)
                != NGX_OK))
     {
         return NGX_CONF_ERROR;
+    }
+
+    if (conf->availability) {
+        conf->availability->init = ehr_availability_init_zone;
+        conf->availability->data = conf;
     }
 
     if (ehr_store_prepare_conf(cf, &conf->store) != NGX_CONF_OK) {

@@ -4,6 +4,7 @@
 
 #include "../http/pages.h"
 #include "care.h"
+#include "feed.h"
 #include "housekeeping.h"
 #include "record.h"
 
@@ -22,6 +23,15 @@ ehr_care_init(ngx_cycle_t *cycle)
 ngx_int_t
 ehr_care_start(ngx_cycle_t *cycle)
 {
+    if (ehr_availability_attach(cycle) != NGX_OK
+        || ehr_feed_create(cycle) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ehr_page_more.ready = ehr_feed_ready;
+    ehr_page_more.metrics = ehr_feed_metrics;
+
     return ehr_housekeeping_start(cycle);
 }
 

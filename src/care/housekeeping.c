@@ -2,28 +2,33 @@
  * The clock of the background work: see housekeeping.h.
  */
 
+#include "feed.h"
 #include "housekeeping.h"
 
 
 #define EHR_TICK     50         /* ms */
 #define EHR_LEASE   500         /* a dead holder is followed after this */
+#define EHR_TOLD  10000         /* ms from poll to poll while the feed tells */
 
 typedef struct {
     void              (*begin)(void);
     ngx_msec_t          period;
-    ngx_msec_t          due;
+    ngx_msec_t          since;  /* the end of the last round */
     unsigned            busy:1;
+    unsigned            soon:1; /* need not wait for its period */
 } ehr_task_state_t;
 
 
 static void ehr_housekeeping_tick(ngx_event_t *event);
+static ngx_uint_t ehr_task_is_due(ehr_task_t task);
+static void ehr_task_begin(ehr_task_t task);
 
 
 static ehr_task_state_t  ehr_tasks[EHR_TASKS] = {
-    [EHR_TASK_POLL] = { ehr_poll_access, 250, 0, 0 },
-    [EHR_TASK_SEAL] = { ehr_seal_audit, 500, 0, 0 },
-    [EHR_TASK_PURGE] = { ehr_purge, 60000, 0, 0 },
-    [EHR_TASK_REKEY] = { ehr_rekey, 1000, 0, 0 }
+    [EHR_TASK_POLL] = { ehr_poll_access, 250, 0, 0, 1 },
+    [EHR_TASK_SEAL] = { ehr_seal_audit, 500, 0, 0, 1 },
+    [EHR_TASK_PURGE] = { ehr_purge, 60000, 0, 0, 1 },
+    [EHR_TASK_REKEY] = { ehr_rekey, 1000, 0, 0, 1 }
 };
 
 static ngx_event_t       ehr_tick;
@@ -45,7 +50,7 @@ ehr_housekeeping_start(ngx_cycle_t *cycle)
 
     for (i = 0; i < EHR_TASKS; i++) {
         ehr_tasks[i].busy = 0;
-        ehr_tasks[i].due = ngx_current_msec;
+        ehr_tasks[i].soon = 1;
     }
 
     ngx_add_timer(&ehr_tick, EHR_TICK);
@@ -61,6 +66,7 @@ ehr_housekeeping_stop(void)
         ngx_del_timer(&ehr_tick);
     }
 
+    ehr_feed_leave();
     ehr_lease_release(ehr_worker.shared);
 }
 
@@ -68,10 +74,10 @@ ehr_housekeeping_stop(void)
 static void
 ehr_housekeeping_tick(ngx_event_t *event)
 {
-    ngx_uint_t         i;
-    ehr_task_state_t  *task;
+    ngx_uint_t  i;
 
     if (ngx_exiting) {
+        ehr_feed_leave();
         ehr_lease_release(ehr_worker.shared);
         return;
     }
@@ -79,19 +85,46 @@ ehr_housekeeping_tick(ngx_event_t *event)
     ngx_add_timer(event, EHR_TICK);
 
     if (!ehr_lease_take(ehr_worker.shared, EHR_LEASE)) {
+        ehr_feed_leave();
         return;
     }
 
-    for (i = 0; i < EHR_TASKS; i++) {
-        task = &ehr_tasks[i];
+    ehr_feed_keep();
 
-        if (!task->busy
-            && (ngx_msec_int_t) (ngx_current_msec - task->due) >= 0)
-        {
-            task->busy = 1;
-            task->begin();
+    for (i = 0; i < EHR_TASKS; i++) {
+        if (ehr_task_is_due(i)) {
+            ehr_task_begin(i);
         }
     }
+}
+
+
+/* What the feed tells of is polled for only in case. */
+
+static ngx_uint_t
+ehr_task_is_due(ehr_task_t task)
+{
+    ngx_msec_t         period;
+    ehr_task_state_t  *state;
+
+    state = &ehr_tasks[task];
+    period = state->period;
+
+    if (task == EHR_TASK_POLL && ehr_feed_is_live()) {
+        period = EHR_TOLD;
+    }
+
+    return !state->busy
+           && (state->soon || ngx_current_msec - state->since >= period);
+}
+
+
+static void
+ehr_task_begin(ehr_task_t task)
+{
+    ehr_tasks[task].busy = 1;
+    ehr_tasks[task].soon = 0;
+    ehr_tasks[task].begin();
 }
 
 
@@ -99,8 +132,22 @@ void
 ehr_task_done(ehr_task_t task, int again)
 {
     ehr_tasks[task].busy = 0;
-    ehr_tasks[task].due = ngx_current_msec
-                          + (again ? 0 : ehr_tasks[task].period);
+    ehr_tasks[task].since = ngx_current_msec;
+
+    if (again) {
+        ehr_tasks[task].soon = 1;
+    }
+}
+
+
+void
+ehr_task_soon(ehr_task_t task)
+{
+    ehr_tasks[task].soon = 1;
+
+    if (!ehr_tasks[task].busy) {
+        ehr_task_begin(task);
+    }
 }
 
 

@@ -1,7 +1,8 @@
 /*
  * What a node does beside requests, in the one worker that holds the lease:
- * polls roles and revocations, seals the audit log, purges, encrypts again
- * under a new key.  Each task is a chain of batches; none waits.
+ * follows the change feed, polls roles and revocations where that does not
+ * tell of them, seals the audit log, purges, encrypts again under a new key.
+ * Each task is a chain of batches; none waits.
  */
 
 #ifndef EHR_HOUSEKEEPING_H
@@ -38,5 +39,9 @@ typedef enum {
 
 /* The round is over; `again`: the next one need not wait its period. */
 void ehr_task_done(ehr_task_t task, int again);
+
+/* There is something to do: a round begins now or, where one is under way,
+ * right after it. */
+void ehr_task_soon(ehr_task_t task);
 
 #endif /* EHR_HOUSEKEEPING_H */

@@ -6,12 +6,6 @@
 #include "pages.h"
 
 
-static void ehr_metric_head(ehr_out_t *out, const char *name,
-    const char *type, const char *help);
-static void ehr_metric_value(ehr_out_t *out, const char *name,
-    const char *labels, uint64_t value);
-static void ehr_metric_single(ehr_out_t *out, const char *name,
-    const char *type, const char *help, uint64_t value);
 static const char *ehr_route_method(ngx_uint_t route);
 static const char *ehr_route_path(ngx_uint_t route);
 static ngx_int_t ehr_metric_status(void *context,
@@ -20,7 +14,7 @@ static void ehr_metric_latency(ehr_out_t *out, ngx_uint_t route);
 static void ehr_metric_store(ehr_out_t *out);
 
 
-static void
+void
 ehr_metric_head(ehr_out_t *out, const char *name, const char *type,
     const char *help)
 {
@@ -33,7 +27,7 @@ ehr_metric_head(ehr_out_t *out, const char *name, const char *type,
 }
 
 
-static void
+void
 ehr_metric_value(ehr_out_t *out, const char *name, const char *labels,
     uint64_t value)
 {
@@ -47,12 +41,24 @@ ehr_metric_value(ehr_out_t *out, const char *name, const char *labels,
 
 /* A metric without labels. */
 
-static void
+void
 ehr_metric_single(ehr_out_t *out, const char *name, const char *type,
     const char *help, uint64_t value)
 {
     ehr_metric_head(out, name, type, help);
     ehr_metric_value(out, name, "", value);
+}
+
+
+void
+ehr_metric_seconds(ehr_out_t *out, const char *name, const char *labels,
+    uint64_t us)
+{
+    u_char  text[512], *end;
+
+    end = ngx_snprintf(text, sizeof(text), "%s%s %uL.%06uL\n", name, labels,
+                       us / 1000000, us % 1000000);
+    ehr_out_raw(out, text, end - text);
 }
 
 
@@ -100,7 +106,7 @@ ehr_metric_status(void *context, const ehr_metric_status_t *value)
 static void
 ehr_metric_latency(ehr_out_t *out, ngx_uint_t route)
 {
-    u_char                 labels[320], sum[64], *end;
+    u_char                 labels[320];
     uint64_t               total;
     ngx_uint_t             i;
     const char            *method, *path;
@@ -138,11 +144,8 @@ ehr_metric_latency(ehr_out_t *out, ngx_uint_t route)
     ehr_metric_value(out, "ehr_request_seconds_count", (char *) labels,
                      latency.count);
 
-    ehr_out_literal(out, "ehr_request_seconds_sum");
-    ehr_out_raw(out, labels, ngx_strlen(labels));
-    end = ngx_snprintf(sum, sizeof(sum), " %uL.%06uL\n",
-                       latency.sum_us / 1000000, latency.sum_us % 1000000);
-    ehr_out_raw(out, sum, end - sum);
+    ehr_metric_seconds(out, "ehr_request_seconds_sum", (char *) labels,
+                       latency.sum_us);
 }
 
 
@@ -237,6 +240,10 @@ ehr_page_metrics(ehr_request_t *req)
     }
 
     ehr_metric_store(&out);
+
+    if (ehr_page_more.metrics) {
+        ehr_page_more.metrics(&out);
+    }
 
     ehr_reply_plain(req, NGX_HTTP_OK, "text/plain; version=0.0.4", &out);
 

@@ -6,6 +6,9 @@
 #include "pages.h"
 
 
+ehr_page_more_t  ehr_page_more;
+
+
 static const char *ehr_page_path(ngx_uint_t serves);
 static const char *ehr_not_ready(ehr_request_t *req,
     ehr_store_status_t *status);
@@ -129,6 +132,11 @@ ehr_page_ready(ehr_request_t *req)
     if (reason == NULL) {
         ehr_out_literal(&out, "{\"status\":\"ready\",\"schema\":");
         ehr_out_integer(&out, status.schema);
+
+        if (ehr_page_more.ready) {
+            ehr_page_more.ready(&out);
+        }
+
         ehr_out_literal(&out, "}\n");
         ehr_reply_plain(req, NGX_HTTP_OK, "application/json", &out);
 

@@ -30,6 +30,26 @@ ngx_int_t ehr_page_openapi(ehr_request_t *req);
 /* Builds the OpenAPI document once, before fork.  NULL, or what is wrong. */
 const char *ehr_openapi_init(ngx_cycle_t *cycle);
 
+/* What capabilities add: members of what /ready answers, each after a comma,
+ * and lines of /metrics.  Set before a worker serves; NULL: nothing. */
+typedef struct {
+    void                  (*ready)(ehr_out_t *out);
+    void                  (*metrics)(ehr_out_t *out);
+} ehr_page_more_t;
+
+extern ehr_page_more_t  ehr_page_more;
+
+/* HELP and TYPE, a value, both at once, and a value of µs in seconds
+ * (metrics_page.c). */
+void ehr_metric_head(ehr_out_t *out, const char *name, const char *type,
+    const char *help);
+void ehr_metric_value(ehr_out_t *out, const char *name, const char *labels,
+    uint64_t value);
+void ehr_metric_single(ehr_out_t *out, const char *name, const char *type,
+    const char *help, uint64_t value);
+void ehr_metric_seconds(ehr_out_t *out, const char *name, const char *labels,
+    uint64_t us);
+
 /* A request object for any location of ours (request.c). */
 ehr_request_t *ehr_request_create(ngx_http_request_t *r);
 /* 405 (or 204 to OPTIONS) with Allow (request.c). */

@@ -126,6 +126,13 @@ ehr_replication_stop(ehr_replication_t *replication)
 }
 
 
+void
+ehr_replication_restart(ehr_replication_t *replication)
+{
+    ehr_replication_fail(replication, "what follows has to be read anew", 0);
+}
+
+
 ehr_replication_state_t
 ehr_replication_state(ehr_replication_t *replication)
 {

@@ -65,6 +65,8 @@ ehr_replication_t *ehr_replication_create(ngx_cycle_t *cycle,
 /* Begins, or ends with all connections closed and no handler called. */
 void ehr_replication_start(ehr_replication_t *replication);
 void ehr_replication_stop(ehr_replication_t *replication);
+/* Begins again, outside of the handlers. */
+void ehr_replication_restart(ehr_replication_t *replication);
 
 ehr_replication_state_t ehr_replication_state(ehr_replication_t *replication);
 /* Why it is RETRYING; else empty or the last such reason. */

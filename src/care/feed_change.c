@@ -1,0 +1,599 @@
+/*
+ * What a changed row means.  Tables and columns are found by name in what the
+ * stream says of them, so that a publication may have more.
+ */
+
+#include "feed_private.h"
+#include "housekeeping.h"
+
+
+typedef struct {
+    ehr_pgoutput_type_t      type;
+    ngx_uint_t               has_was;
+    ehr_column_t             was[EHR_FEED_WANTED];
+    ehr_column_t             now[EHR_FEED_WANTED];
+} ehr_feed_row_t;
+
+typedef struct ehr_feed_table_s {
+    const char              *name;
+    const char              *columns[EHR_FEED_WANTED];
+    ngx_int_t              (*changed)(ehr_feed_t *feed,
+                                      const ehr_feed_row_t *row);
+} ehr_feed_table_t;
+
+
+static ngx_int_t ehr_feed_relation(ehr_feed_t *feed,
+    const ehr_pgoutput_t *message);
+static ngx_int_t ehr_feed_row(ehr_feed_t *feed,
+    const ehr_pgoutput_t *message);
+static void ehr_feed_columns(const ehr_feed_relation_t *relation,
+    ehr_pgoutput_list_t values, ehr_column_t *columns);
+static ngx_int_t ehr_feed_commit(ehr_feed_t *feed);
+
+static ngx_int_t ehr_feed_claim(ehr_feed_t *feed, const ehr_feed_row_t *row);
+static ngx_int_t ehr_feed_claim_freed(ehr_feed_t *feed,
+    const ehr_column_t *columns);
+static ngx_int_t ehr_feed_claim_taken(ehr_feed_t *feed,
+    const ehr_column_t *columns);
+static void ehr_feed_claim_announce(ehr_feed_t *feed,
+    const ehr_feed_claim_t *claim);
+static ngx_int_t ehr_feed_resource(ehr_feed_t *feed,
+    const ehr_feed_row_t *row);
+static ngx_int_t ehr_feed_doctor_row(ehr_feed_t *feed,
+    const ehr_feed_row_t *row);
+static ngx_int_t ehr_feed_schedule(ehr_feed_t *feed,
+    const ehr_feed_row_t *row);
+static ngx_int_t ehr_feed_clinic(ehr_feed_t *feed, const ehr_feed_row_t *row);
+static ngx_int_t ehr_feed_appointment(ehr_feed_t *feed,
+    const ehr_feed_row_t *row);
+static ngx_int_t ehr_feed_family(ehr_feed_t *feed, const ehr_feed_row_t *row);
+static ngx_int_t ehr_feed_access(ehr_feed_t *feed, const ehr_feed_row_t *row);
+
+
+static const ehr_feed_table_t  ehr_feed_tables[] = {
+
+    { "claims", { "resource", "seat", "during", "ref" }, ehr_feed_claim },
+
+    { "resources", { "id", "kind", "entity_id" }, ehr_feed_resource },
+
+    { "doctors", { "id" }, ehr_feed_doctor_row },
+
+    { "doctor_schedules", { "doctor_id", "clinic_id" }, ehr_feed_schedule },
+
+    { "schedule_exceptions", { "doctor_id", "clinic_id" },
+      ehr_feed_schedule },
+
+    { "clinics", { "id", "time_zone", "deleted_at" }, ehr_feed_clinic },
+
+    { "appointments", { "id", "doctor_id", "clinic_id", "patient_id",
+                        "starts_at" }, ehr_feed_appointment },
+
+    { "family_members", { "user_id" }, ehr_feed_family },
+
+    { "patients", { "user_id" }, ehr_feed_family },
+
+    { "access_revocations", { "id" }, ehr_feed_access },
+
+    { "roles", { "id" }, ehr_feed_access },
+
+    { NULL, { NULL }, NULL }
+};
+
+
+ngx_int_t
+ehr_feed_message(void *data, const ehr_pgoutput_t *message)
+{
+    ehr_feed_t  *feed = data;
+
+    switch (message->type) {
+
+    case EHR_PGOUTPUT_RELATION:
+        return ehr_feed_relation(feed, message);
+
+    case EHR_PGOUTPUT_INSERT:
+    case EHR_PGOUTPUT_UPDATE:
+    case EHR_PGOUTPUT_DELETE:
+        return ehr_feed_row(feed, message);
+
+    case EHR_PGOUTPUT_COMMIT:
+        return ehr_feed_commit(feed);
+
+    case EHR_PGOUTPUT_TRUNCATE:
+        return NGX_ERROR;                           /* load again */
+
+    default:
+        return NGX_OK;
+    }
+}
+
+
+static ngx_int_t
+ehr_feed_commit(ehr_feed_t *feed)
+{
+    ehr_availability->feed.transactions++;
+    ehr_events_publish();
+
+    return feed->live ? ehr_feed_pump(feed) : NGX_OK;
+}
+
+
+/* -- relations ------------------------------------------------------------- */
+
+static const ehr_feed_table_t *
+ehr_feed_table(const ehr_pgoutput_t *message)
+{
+    const ehr_feed_table_t  *table;
+
+    if (message->schema.len != 3
+        || ngx_memcmp(message->schema.data, "ehr", 3) != 0)
+    {
+        return NULL;
+    }
+
+    for (table = ehr_feed_tables; table->name; table++) {
+        if (ngx_strlen(table->name) == message->name.len
+            && ngx_memcmp(table->name, message->name.data, message->name.len)
+               == 0)
+        {
+            return table;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* Which of the table's columns the stream's column is, or -1. */
+
+static int8_t
+ehr_feed_column(const ehr_feed_table_t *table,
+    const ehr_pgoutput_bytes_t *name)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < EHR_FEED_WANTED && table->columns[i]; i++) {
+        if (ngx_strlen(table->columns[i]) == name->len
+            && ngx_memcmp(table->columns[i], name->data, name->len) == 0)
+        {
+            return i;
+        }
+    }
+
+    return -1;
+}
+
+
+static ehr_feed_relation_t *
+ehr_feed_known(ehr_feed_t *feed, uint32_t oid)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < feed->nrelations; i++) {
+        if (feed->relations[i].oid == oid) {
+            return &feed->relations[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ehr_feed_relation(ehr_feed_t *feed, const ehr_pgoutput_t *message)
+{
+    ehr_feed_relation_t    *relation;
+    ehr_pgoutput_list_t     columns;
+    ehr_pgoutput_column_t   column;
+
+    relation = ehr_feed_known(feed, message->relation);
+
+    if (relation == NULL) {
+        if (feed->nrelations == EHR_FEED_RELATIONS) {
+            return NGX_ERROR;
+        }
+
+        relation = &feed->relations[feed->nrelations++];
+    }
+
+    relation->oid = message->relation;
+    relation->table = ehr_feed_table(message);
+    relation->n = 0;
+
+    columns = message->columns;
+
+    while (relation->table && ehr_pgoutput_column(&columns, &column)) {
+        if (relation->n == EHR_FEED_COLUMNS) {
+            return NGX_ERROR;
+        }
+
+        relation->wanted[relation->n++] = ehr_feed_column(relation->table,
+                                                          &column.name);
+    }
+
+    return NGX_OK;
+}
+
+
+/* -- rows ------------------------------------------------------------------ */
+
+static ngx_int_t
+ehr_feed_row(ehr_feed_t *feed, const ehr_pgoutput_t *message)
+{
+    ehr_feed_row_t        row;
+    ehr_feed_relation_t  *relation;
+
+    relation = ehr_feed_known(feed, message->relation);
+
+    if (relation == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (relation->table == NULL) {
+        return NGX_OK;
+    }
+
+    ehr_availability->feed.changes++;
+
+    row.type = message->type;
+    row.has_was = (message->old_is != EHR_OLD_NONE);
+    ehr_feed_columns(relation, message->old_row, row.was);
+    ehr_feed_columns(relation, message->new_row, row.now);
+
+    return relation->table->changed(feed, &row);
+}
+
+
+static void
+ehr_feed_columns(const ehr_feed_relation_t *relation,
+    ehr_pgoutput_list_t values, ehr_column_t *columns)
+{
+    int8_t                wanted;
+    ngx_uint_t            i;
+    ehr_pgoutput_value_t  value;
+
+    ngx_memzero(columns, EHR_FEED_WANTED * sizeof(ehr_column_t));
+
+    for (i = 0; i < relation->n && ehr_pgoutput_value(&values, &value); i++) {
+        wanted = relation->wanted[i];
+
+        if (wanted >= 0 && value.type == EHR_VALUE_TEXT) {
+            columns[wanted] = value.bytes;
+        }
+    }
+}
+
+
+/* -- claims: what is busy -------------------------------------------------- */
+
+static ngx_int_t
+ehr_feed_claim(ehr_feed_t *feed, const ehr_feed_row_t *row)
+{
+    if (row->type != EHR_PGOUTPUT_INSERT
+        && ehr_feed_claim_freed(feed, row->was) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (row->type != EHR_PGOUTPUT_DELETE
+        && ehr_feed_claim_taken(feed, row->now) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ehr_feed_claim_of(const ehr_column_t *columns, ehr_feed_claim_t *claim)
+{
+    int32_t  seat;
+
+    if (ehr_feed_integer(&columns[0], &claim->resource) != NGX_OK
+        || ehr_feed_integer(&columns[1], &seat) != NGX_OK
+        || ehr_feed_range(&columns[2], &claim->from, &claim->to) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    claim->seat = seat;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ehr_feed_claim_freed(ehr_feed_t *feed, const ehr_column_t *columns)
+{
+    ehr_feed_claim_t  claim, *gone;
+
+    if (ehr_feed_claim_of(columns, &claim) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (feed->rolling) {
+        gone = ngx_array_push(&feed->gone);
+        if (gone == NULL) {
+            return NGX_ERROR;
+        }
+
+        *gone = claim;
+    }
+
+    ehr_feed_claim_announce(feed, &claim);
+
+    return ehr_feed_accepted(ehr_engine_feed_free(feed->engine,
+                             claim.resource, claim.seat, claim.from,
+                             claim.to));
+}
+
+
+static ngx_int_t
+ehr_feed_claim_taken(ehr_feed_t *feed, const ehr_column_t *columns)
+{
+    ehr_uuid_t         act;
+    ehr_feed_claim_t   claim;
+
+    if (ehr_feed_claim_of(columns, &claim) != NGX_OK
+        || ehr_feed_uuid(&columns[3], &act) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ehr_feed_claim_announce(feed, &claim);
+
+    return ehr_feed_accepted(ehr_engine_feed_busy(feed->engine,
+                             claim.resource, claim.seat, claim.from, claim.to,
+                             ehr_feed_engine_uuid(&act)));
+}
+
+
+static void
+ehr_feed_claim_announce(ehr_feed_t *feed, const ehr_feed_claim_t *claim)
+{
+    uint32_t            first, last;
+    ehr_feed_doctor_t  *doctor;
+
+    doctor = ehr_feed_doctor(feed, claim->resource);
+    first = claim->from / EHR_ENGINE_DAY;
+    last = claim->to > claim->from ? (claim->to - 1) / EHR_ENGINE_DAY : first;
+
+    if (doctor == NULL) {
+        return;
+    }
+
+    if (last - first > 2) {
+        ehr_feed_announce(&doctor->uuid, 0);
+        return;
+    }
+
+    for (/* void */ ; first <= last; first++) {
+        ehr_feed_announce(&doctor->uuid, first);
+    }
+}
+
+
+void
+ehr_feed_announce(const ehr_uuid_t *doctor, uint32_t day)
+{
+    ehr_event_t  event;
+
+    ngx_memzero(&event, sizeof(ehr_event_t));
+    event.kind = EHR_EVENT_AVAILABILITY;
+    event.doctor = *doctor;
+    event.day = day;
+
+    ehr_events_put(&event);
+}
+
+
+/* -- who and when ---------------------------------------------------------- */
+
+static ngx_int_t
+ehr_feed_resource(ehr_feed_t *feed, const ehr_feed_row_t *row)
+{
+    int32_t  number;
+
+    if (row->type != EHR_PGOUTPUT_DELETE) {
+        return ehr_feed_resource_row(feed, row->now, 3);
+    }
+
+    if (ehr_feed_integer(&row->was[0], &number) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ehr_feed_accepted(ehr_engine_feed_forget(feed->engine, number));
+}
+
+
+/* A doctor who is not known yet will be when the resource comes. */
+
+static void
+ehr_feed_mark_doctor(ehr_feed_t *feed, const ehr_column_t *column)
+{
+    ehr_uuid_t          id;
+    ehr_feed_doctor_t  *doctor;
+
+    if (ehr_feed_uuid(column, &id) != NGX_OK) {
+        return;
+    }
+
+    doctor = ehr_feed_doctor_of(feed, &id);
+
+    if (doctor) {
+        ehr_feed_mark(feed, doctor);
+    }
+}
+
+
+static ngx_int_t
+ehr_feed_doctor_row(ehr_feed_t *feed, const ehr_feed_row_t *row)
+{
+    ehr_feed_mark_doctor(feed, &row->was[0]);
+    ehr_feed_mark_doctor(feed, &row->now[0]);
+
+    return NGX_OK;
+}
+
+
+/* Of a doctor; without one, of all doctors of a clinic. */
+
+static ngx_int_t
+ehr_feed_schedule(ehr_feed_t *feed, const ehr_feed_row_t *row)
+{
+    ngx_uint_t           i;
+    ehr_uuid_t           clinic;
+    const ehr_column_t  *columns;
+
+    for (i = 0; i < 2; i++) {
+        columns = i ? row->now : row->was;
+
+        if (columns[0].data) {
+            ehr_feed_mark_doctor(feed, &columns[0]);
+
+        } else if (ehr_feed_uuid(&columns[1], &clinic) == NGX_OK) {
+            ehr_feed_mark_clinic(feed, &clinic);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ehr_feed_clinic(ehr_feed_t *feed, const ehr_feed_row_t *row)
+{
+    ngx_int_t     rc;
+    ehr_uuid_t    clinic;
+    ehr_column_t  columns[3];
+
+    if (row->type == EHR_PGOUTPUT_DELETE) {
+        return NGX_OK;                      /* its schedules went before */
+    }
+
+    columns[0] = row->now[0];
+    columns[1] = row->now[1];
+    columns[2].data = (u_char *) (row->now[2].data ? "f" : "t");
+    columns[2].len = 1;
+
+    rc = ehr_feed_clinic_changed(feed, columns);
+
+    if (rc == 1 && ehr_feed_uuid(&columns[0], &clinic) == NGX_OK) {
+        ehr_feed_mark_clinic(feed, &clinic);
+    }
+
+    return rc == NGX_ERROR ? NGX_ERROR : NGX_OK;
+}
+
+
+ngx_int_t
+ehr_feed_clinic_changed(ehr_feed_t *feed, const ehr_column_t *columns)
+{
+    ehr_uuid_t          id;
+    ngx_uint_t          i, hash;
+    ehr_feed_clinic_t  *clinic;
+
+    if (ehr_feed_uuid(&columns[0], &id) != NGX_OK
+        || columns[1].data == NULL || columns[2].data == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    hash = ngx_crc32_long((u_char *) columns[1].data, columns[1].len)
+           ^ columns[2].data[0];
+
+    clinic = feed->zones.elts;
+
+    for (i = 0; i < feed->zones.nelts; i++) {
+        if (ngx_memcmp(&clinic[i].id, &id, sizeof(ehr_uuid_t)) == 0) {
+            break;
+        }
+    }
+
+    if (i < feed->zones.nelts) {
+        if (clinic[i].hash == hash) {
+            return 0;
+        }
+
+        clinic[i].hash = hash;
+        return 1;
+    }
+
+    clinic = ngx_array_push(&feed->zones);
+    if (clinic == NULL) {
+        return NGX_ERROR;
+    }
+
+    clinic->id = id;
+    clinic->hash = hash;
+
+    return 1;
+}
+
+
+/* -- what only streams and access want to know ----------------------------- */
+
+static ngx_int_t
+ehr_feed_appointment(ehr_feed_t *feed, const ehr_feed_row_t *row)
+{
+    ehr_event_t         event;
+    ehr_engine_time_t   start;
+
+    (void) feed;
+
+    if (row->type == EHR_PGOUTPUT_DELETE) {
+        return NGX_OK;                              /* they are only marked */
+    }
+
+    ngx_memzero(&event, sizeof(ehr_event_t));
+    event.kind = EHR_EVENT_APPOINTMENT;
+
+    if (ehr_feed_time(&row->now[4], 0, &start) == NGX_OK) {
+        event.day = start / EHR_ENGINE_DAY;
+    }
+
+    (void) ehr_feed_uuid(&row->now[0], &event.entity);
+    (void) ehr_feed_uuid(&row->now[1], &event.doctor);
+    (void) ehr_feed_uuid(&row->now[2], &event.clinic);
+    (void) ehr_feed_uuid(&row->now[3], &event.patient);
+
+    ehr_events_put(&event);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ehr_feed_family(ehr_feed_t *feed, const ehr_feed_row_t *row)
+{
+    ngx_uint_t            i;
+    ehr_event_t           event;
+    const ehr_column_t   *column;
+
+    (void) feed;
+
+    for (i = 0; i < 2; i++) {
+        column = i ? &row->now[0] : &row->was[0];
+
+        if (column->data) {
+            ngx_memzero(&event, sizeof(ehr_event_t));
+            event.kind = EHR_EVENT_FAMILY;
+            (void) ehr_feed_uuid(column, &event.entity);
+            ehr_events_put(&event);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ehr_feed_access(ehr_feed_t *feed, const ehr_feed_row_t *row)
+{
+    (void) feed;
+    (void) row;
+
+    ehr_task_soon(EHR_TASK_POLL);
+
+    return NGX_OK;
+}

@@ -1,0 +1,185 @@
+/*
+ * What the files of the change feed share.
+ *
+ *   feed.c         its life, its state as others see it
+ *   feed_load.c    everything, from a snapshot
+ *   feed_change.c  what a changed row means
+ *   feed_reload.c  doctors and days read again
+ *   feed_value.c   texts of columns
+ */
+
+#ifndef EHR_FEED_PRIVATE_H
+#define EHR_FEED_PRIVATE_H
+
+#include "../store/replication.h"
+#include "events.h"
+#include "feed.h"
+
+
+/* Clinics whose doctors are read again, before "all" is simpler. */
+#define EHR_FEED_CLINICS  256
+
+/* Doctors read at once, and those of a new day. */
+#define EHR_FEED_ASKED  32
+#define EHR_FEED_CHUNK  256
+
+/* The relations of one publication. */
+#define EHR_FEED_RELATIONS  32
+
+/* Columns of a table that are looked at, and those it has at most. */
+#define EHR_FEED_WANTED   8
+#define EHR_FEED_COLUMNS  96
+
+#define EHR_FEED_SQL  2048
+
+typedef struct {
+    ngx_rbtree_node_t       node;       /* key: the resource's number */
+    ngx_queue_t             link;       /* in feed->dirty, if is_dirty */
+    unsigned                is_dirty:1; /* to be read again */
+    unsigned                is_seen:1;  /* it has rows in what is read */
+    ehr_uuid_t              uuid;
+    ngx_uint_t              ngroups;
+    ehr_uuid_t             *groups;
+} ehr_feed_doctor_t;
+
+/* A claim that went while days were being read. */
+typedef struct {
+    int32_t                 resource;
+    uint32_t                seat;
+    ehr_engine_time_t       from;
+    ehr_engine_time_t       to;
+} ehr_feed_claim_t;
+
+typedef struct {
+    uint32_t                oid;
+    const struct ehr_feed_table_s  *table;      /* NULL: of no interest */
+    ngx_uint_t              n;
+    int8_t                  wanted[EHR_FEED_COLUMNS];   /* or -1 */
+} ehr_feed_relation_t;
+
+typedef struct {
+    ehr_replication_t      *replication;
+    ehr_engine_t           *engine;
+    ngx_log_t              *log;
+    ngx_pool_t             *pool;       /* of what was loaded */
+
+    uint64_t                began;      /* loading; µs */
+    ngx_uint_t              step;       /* of loading */
+    uint32_t                first;      /* the days that the engine holds */
+    uint32_t                end;
+    uint64_t                rows;
+    unsigned                followed:1; /* all is loaded, changes come */
+    unsigned                live:1;     /* and what came meanwhile is in */
+
+    ngx_rbtree_t            doctors;
+    ngx_rbtree_node_t       sentinel;
+
+    /* rows that are taken together: periods, groups of one resource */
+    int32_t                 resource;   /* 0: none */
+    uint32_t                period_first;   /* days they are about */
+    uint32_t                period_end;
+    ngx_array_t             periods;
+    ngx_array_t             groups;
+
+    ehr_feed_relation_t     relations[EHR_FEED_RELATIONS];
+    ngx_uint_t              nrelations;
+
+    ngx_array_t             zones;      /* of clinics; ehr_feed_clinic_t */
+
+    /* what is to be read again */
+    ngx_queue_t             dirty;      /* of ehr_feed_doctor_t */
+    ehr_uuid_t              clinics[EHR_FEED_CLINICS];
+    ngx_uint_t              nclinics;
+    ehr_feed_doctor_t      *asked[EHR_FEED_CHUNK];  /* being read */
+    ngx_uint_t              nasked;
+
+    /* new days */
+    unsigned                rolling:1;
+    uint32_t                old_end;    /* where they begin */
+    ngx_rbtree_node_t      *rolled;     /* the last doctor done */
+    ngx_array_t             gone;       /* of ehr_feed_claim_t */
+} ehr_feed_t;
+
+typedef struct {
+    ehr_uuid_t              id;
+    ngx_uint_t              hash;       /* of its time zone and state */
+} ehr_feed_clinic_t;
+
+
+/* -- feed_value.c: NGX_OK, or NGX_ERROR for what is no such thing ---------- */
+
+ngx_int_t ehr_feed_uuid(const ehr_column_t *column, ehr_uuid_t *uuid);
+ngx_int_t ehr_feed_integer(const ehr_column_t *column, int32_t *integer);
+/* An instant as a granule, that it lies in or, `up`, that follows it. */
+ngx_int_t ehr_feed_time(const ehr_column_t *column, ngx_uint_t up,
+    ehr_engine_time_t *time);
+/* A tstzrange; without an end it ends with time itself. */
+ngx_int_t ehr_feed_range(const ehr_column_t *column, ehr_engine_time_t *from,
+    ehr_engine_time_t *to);
+/* "{uuid,uuid}" of ids at out[EHR_FEED_ARRAY(n)]. */
+#define EHR_FEED_ARRAY(n)  ((n) * (EHR_UUID_TEXT + 1) + 3)
+void ehr_feed_array(const ehr_uuid_t *ids, ngx_uint_t n, u_char *out);
+/* "2026-11-21" of a day since 1970. */
+u_char *ehr_feed_day(u_char *out, u_char *last, uint32_t day);
+
+#define ehr_feed_engine_uuid(uuid)  ((const ehr_engine_uuid_t *) (uuid))
+
+
+/* -- feed_load.c ----------------------------------------------------------- */
+
+/* Handler of the replication: begins to load. */
+ngx_int_t ehr_feed_snapshot(void *data);
+
+/* Whether an engine's answer lets the feed go on; what did not fit is the
+ * engine's to remember. */
+ngx_int_t ehr_feed_accepted(ehr_engine_result_t result);
+
+/* Rows of the same shape are read when loading and when reading again. */
+ngx_int_t ehr_feed_group_row(void *data, const ehr_column_t *columns,
+    ngx_uint_t n);
+ngx_int_t ehr_feed_period_row(void *data, const ehr_column_t *columns,
+    ngx_uint_t n);
+ngx_int_t ehr_feed_claim_row(void *data, const ehr_column_t *columns,
+    ngx_uint_t n);
+/* Hands over what was collected. */
+ngx_int_t ehr_feed_groups_end(ehr_feed_t *feed);
+ngx_int_t ehr_feed_periods_end(ehr_feed_t *feed);
+
+/* A doctor's node, or NULL. */
+ehr_feed_doctor_t *ehr_feed_doctor(ehr_feed_t *feed, int32_t resource);
+/* A resource that is new.  NGX_OK or NGX_ERROR. */
+ngx_int_t ehr_feed_resource_row(void *data, const ehr_column_t *columns,
+    ngx_uint_t n);
+
+
+/* -- feed_change.c --------------------------------------------------------- */
+
+/* Handler of the replication. */
+ngx_int_t ehr_feed_message(void *data, const ehr_pgoutput_t *message);
+
+/* Hash of what matters of a clinic, columns id, time_zone, deleted_at; 1 if
+ * it is another than before. */
+ngx_int_t ehr_feed_clinic_changed(ehr_feed_t *feed,
+    const ehr_column_t *columns);
+/* Announces slots of a doctor: day 0 is any. */
+void ehr_feed_announce(const ehr_uuid_t *doctor, uint32_t day);
+
+
+/* -- feed_reload.c --------------------------------------------------------- */
+
+/* The doctor, the doctors of a clinic, or all of them are to be read again. */
+void ehr_feed_mark(ehr_feed_t *feed, ehr_feed_doctor_t *doctor);
+void ehr_feed_mark_clinic(ehr_feed_t *feed, const ehr_uuid_t *clinic);
+void ehr_feed_mark_all(ehr_feed_t *feed);
+/* The doctor's node by the uuid, or NULL. */
+ehr_feed_doctor_t *ehr_feed_doctor_of(ehr_feed_t *feed,
+    const ehr_uuid_t *uuid);
+
+/* Reads again what is due and rolls the days, if nothing is being read.
+ * NGX_OK or NGX_ERROR. */
+ngx_int_t ehr_feed_pump(ehr_feed_t *feed);
+
+/* Whether a claim has gone since days began to be read. */
+ngx_uint_t ehr_feed_is_gone(ehr_feed_t *feed, const ehr_feed_claim_t *claim);
+
+#endif /* EHR_FEED_PRIVATE_H */
