@@ -11,6 +11,8 @@
 --   ehr_migration  logs in to run tools/migrate, as a member of ehr_owner
 --   ehr_app        what nginx logs in as: owns nothing, row-level security
 --                  holds for it, deletes only from bookkeeping tables
+--   ehr_feed       nginx's change feed: replication, which shows it whatever is
+--                  published, and reading what that begins with; no writing
 
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
@@ -28,6 +30,9 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ehr_app') THEN
         CREATE ROLE ehr_app;
     END IF;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ehr_feed') THEN
+        CREATE ROLE ehr_feed;
+    END IF;
 END
 $$;
 
@@ -38,6 +43,8 @@ ALTER ROLE ehr_migration
     INHERIT;
 ALTER ROLE ehr_app
     LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;
+ALTER ROLE ehr_feed
+    LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE REPLICATION NOBYPASSRLS;
 
 GRANT ehr_owner TO ehr_migration;
 
@@ -51,15 +58,23 @@ ALTER ROLE ehr_app SET search_path = ehr, public;
 ALTER ROLE ehr_app SET row_security = on;
 ALTER ROLE ehr_app SET idle_in_transaction_session_timeout = '10s';
 ALTER ROLE ehr_migration SET timezone = 'UTC';
+ALTER ROLE ehr_feed SET timezone = 'UTC';
+ALTER ROLE ehr_feed SET datestyle = 'ISO, YMD';
+ALTER ROLE ehr_feed SET jit = off;
+ALTER ROLE ehr_feed SET row_security = on;
 
 -- Nothing for everybody.
 DO $$
 BEGIN
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC',
         current_database());
-    EXECUTE format('GRANT CONNECT ON DATABASE %I TO ehr_migration, ehr_app',
+    EXECUTE format('GRANT CONNECT ON DATABASE %I'
+        ' TO ehr_migration, ehr_app, ehr_feed', current_database());
+    EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM ehr_app, ehr_feed',
         current_database());
-    EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM ehr_app',
+
+    -- For the publication of the change feed.
+    EXECUTE format('GRANT CREATE ON DATABASE %I TO ehr_owner',
         current_database());
 END
 $$;
@@ -69,7 +84,7 @@ GRANT USAGE ON SCHEMA public TO PUBLIC;
 CREATE SCHEMA IF NOT EXISTS ehr AUTHORIZATION ehr_owner;
 ALTER SCHEMA ehr OWNER TO ehr_owner;
 REVOKE ALL ON SCHEMA ehr FROM PUBLIC;
-GRANT USAGE ON SCHEMA ehr TO ehr_app;
+GRANT USAGE ON SCHEMA ehr TO ehr_app, ehr_feed;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE ehr_owner
     REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;

@@ -11,6 +11,9 @@
 /* Pulses in the time after which what is known is stale. */
 #define EHR_FEED_PULSES  8
 
+/* ms from one look at claims under way to the next */
+#define EHR_FEED_REAP  1000
+
 
 static ngx_int_t ehr_feed_pulse(void *data, uint64_t sent);
 static void ehr_feed_lost(void *data);
@@ -58,6 +61,11 @@ ehr_feed_keep(void)
 
     ehr_replication_start(ehr_feed.replication);
     ehr_feed_show(ehr_feed_state(), NULL);
+
+    if (ngx_current_msec - ehr_feed.reaped >= EHR_FEED_REAP) {
+        ehr_feed.reaped = ngx_current_msec;
+        (void) ehr_engine_reap(ehr_feed.engine);
+    }
 
     if (ehr_feed.live && ehr_feed_pump(&ehr_feed) != NGX_OK) {
         ehr_replication_restart(ehr_feed.replication);

@@ -72,7 +72,7 @@ static const ehr_feed_table_t  ehr_feed_tables[] = {
 
     { "patients", { "user_id" }, ehr_feed_family },
 
-    { "access_revocations", { "id" }, ehr_feed_access },
+    { "access_revocations", { "seq" }, ehr_feed_access },
 
     { "roles", { "id" }, ehr_feed_access },
 
@@ -591,9 +591,10 @@ static ngx_int_t
 ehr_feed_access(ehr_feed_t *feed, const ehr_feed_row_t *row)
 {
     (void) feed;
-    (void) row;
 
-    ehr_task_soon(EHR_TASK_POLL);
+    if (row->type != EHR_PGOUTPUT_DELETE) {         /* which is past anyhow */
+        ehr_task_soon(EHR_TASK_POLL);
+    }
 
     return NGX_OK;
 }

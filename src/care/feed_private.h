@@ -62,6 +62,7 @@ typedef struct {
     ehr_engine_t           *engine;
     ngx_log_t              *log;
     ngx_pool_t             *pool;       /* of what was loaded */
+    ngx_msec_t              reaped;     /* claims under way, last */
 
     uint64_t                began;      /* loading; µs */
     ngx_uint_t              step;       /* of loading */
