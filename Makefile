@@ -6,6 +6,8 @@
 #               a million requests), and the fuzz targets (EHR_FUZZ_SECONDS=600)
 # make sanitize the same tests on nginx and module with ASan and UBSan
 # make bench    measurements against pgbench and plain nginx
+# make replay   110,527 real appointments, booked and proved (docs/replay.md);
+#               DATA=../shared/data/appointments
 # make import DATA=folder    FHIR R4 bundles into the running hospital
 # make migrate, make audit-verify    of the running hospital's database
 # make install  the module into nginx's modules (MODULES_DIR=, DESTDIR=)
@@ -23,8 +25,8 @@ MODULE = $(BUILD)/ngx_http_ehr_module.so
 
 export LC_ALL = C.UTF-8
 
-.PHONY: module run stop test soak sanitize bench import migrate audit-verify \
-        install clean
+.PHONY: module run stop test soak sanitize bench replay import migrate \
+        audit-verify install clean
 
 module:
 	@tools/install-packages build
@@ -60,6 +62,14 @@ bench:
 	@tools/install-packages build run bench
 	@tools/build-module $(BUILD)
 	@bench/run
+
+replay: data = $(or $(DATA),../shared/data/appointments)
+replay:
+	@ls $(data)/*appointments*.csv.gz > /dev/null 2>&1 || test -f "$(data)" \
+	    || { echo "replay: skipped, there is no file of appointments at" \
+	        "$(data); name it with DATA="; exit 0; }; \
+	tools/install-packages build run && tools/build-module $(BUILD) \
+	    && tools/replay "$(data)"
 
 import:
 	@test -n "$(DATA)" || { echo "usage: make import DATA=folder" >&2; exit 1; }

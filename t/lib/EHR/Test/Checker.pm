@@ -8,7 +8,7 @@ package EHR::Test::Checker;
 #   check_load($env, $load, $records, 'what was broken');
 #   check_load(…, refused => 1);    # connections may be refused, too
 #   check_load(…, none => 1);       # perhaps none was acknowledged
-#   check_audit_chain($env);        # no audit row was changed or lost
+#   check_audit_chain($env, @nodes);    # no audit row was changed or lost
 #
 # Each is a test of the file, in a subtest named so.
 
@@ -42,13 +42,14 @@ sub check_load {
 
 # When all rows are in segments, the chain is whole.
 sub check_audit_chain {
-    my ($env) = @_;
+    my ($env, @nodes) = @_;
     my ($newest) = $env->sql('SELECT coalesce(max(xid), 0) FROM ehr.audit_log');
     my $sealed = wait_until(20, sub {
         return $env->sql('SELECT coalesce(max(to_xid), 0) FROM ehr.audit_seals')
             > $newest;
     });
-    my ($status, $said) = $env->verify_audit;
+    my ($status, $said) = $env->verify_audit(
+        head => [map { $_->audit_head } $env, @nodes]);
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     $more->ok($sealed, 'every audit row was sealed');

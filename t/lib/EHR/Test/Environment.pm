@@ -24,6 +24,12 @@ package EHR::Test::Environment;
 #   no_nginx         only the database
 #   no_wait          does not wait for /ready
 #   keep             leaves it running at the end of the process
+#   environment      ['NAME=value', …] of nginx
+#
+# Another node of the same hospital, an nginx with the database and keys of an
+# environment; options as above, those of the first by default:
+#
+#   my $node = EHR::Test::Environment->beside($env, name => 'second');
 
 use strict;
 use warnings;
@@ -52,6 +58,25 @@ sub start {
         $self->start_nginx;
         $self->wait_ready unless $option{no_wait};
     }
+    return $self;
+}
+
+sub beside {
+    my ($class, $first, %option) = @_;
+    my %own = (name => $first->name . "-$option{name}", pid => $$,
+        socket => $first->socket,
+        option => { %{ $first->{option} }, %option });
+    my $self = bless { %own, database => $first }, $class;
+    my $asked = top() . "/build/test/$self->{name}";
+
+    remove($asked);
+    must_run(undef, 'mkdir', '-p', $asked);
+    chomp($self->{dir} = must_run(undef, top() . '/tools/make-place', $asked));
+    $running{$self->{dir}} = $self;
+    $self->make_files;
+    $self->as_service('cp', '-r', $first->dir . '/keys', $self->{dir});
+    $self->start_nginx;
+    $self->wait_ready unless $option{no_wait};
     return $self;
 }
 
@@ -168,13 +193,15 @@ sub rows {
 }
 
 # What bin/ehr-audit-verify says of the audit log: (exit status, text).
-# Options: database, key, head (files).
+# Options: database, key, head (a file, or those of several nodes).
 sub verify_audit {
     my ($self, %option) = @_;
+    my $heads = $option{head} || $self->audit_head;
     my ($status, $out, $err) = run_command(undef, $^X,
         top() . '/bin/ehr-audit-verify', '--key',
-        $option{key} || $self->key_file('audit'), '--head',
-        $option{head} || $self->audit_head, '--conninfo', 'host='
+        $option{key} || $self->key_file('audit'),
+        (map { ('--head', $_) } ref $heads ? @$heads : $heads),
+        '--conninfo', 'host='
         . $self->socket . ' dbname=' . ($option{database} || 'ehr')
         . ' user=ehr_app');
     return ($status >> 8, $out . $err);
@@ -264,7 +291,8 @@ sub nginx_command {
     my $program = -x "$dir/nginx" ? "$dir/nginx" : '/usr/sbin/nginx';
 
     return (top() . '/tools/as-service',
-        'env', $self->sanitizer_options(@arguments), $program,
+        'env', $self->sanitizer_options(@arguments),
+        @{ $self->{option}{environment} || [] }, $program,
         '-p', $dir, '-e', $self->error_log, '-c', $self->conf_file, @arguments);
 }
 
@@ -375,6 +403,7 @@ sub stop {
     return if $self->{stopped}++;
     delete $running{$self->{dir}};
     $self->stop_nginx;
+    return if $self->{database};        # another's
     $self->stop_database('fast');
     must_run(undef, 'rm', '-rf', "$self->{dir}/pg");
 }

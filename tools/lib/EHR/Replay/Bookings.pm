@@ -10,7 +10,7 @@ package EHR::Replay::Bookings;
 #   $bookings->seconds, ->latencies     # of all that got an answer at once
 #
 # One that was asked for: row (AppointmentID), patient, doctor (ids), start,
-# minutes, and how it ended: status; id of the appointment (201), or errors
+# minutes, when (began, ended), and how it ended: status; id of the appointment (201), or errors
 # (field => message; 409, 422) and `alternative`, true of what a 409 offered
 # and was asked for then.
 
@@ -118,6 +118,8 @@ sub _told {
     my $asked = $request->{asked};
     my $status = $answer->{status};
 
+    $request->{began} //= $answer->{began};
+
     if (!$status || $status == 503 || $status == 429) {
         die "no definite answer in " . TRIES . " tries: $status "
             . "$answer->{error}$answer->{body}\n"
@@ -131,6 +133,7 @@ sub _told {
 
     my $told = $json->decode($answer->{body});
     push @{ $self->{asked} }, { %$asked, status => $status,
+        began => $request->{began}, ended => $answer->{ended},
         ($status == 201 ? (id => $told->{data}{id})
             : (errors => $told->{errors} || {})) };
     return 1 if $status != 409 || $asked->{alternative};

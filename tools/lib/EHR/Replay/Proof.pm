@@ -53,12 +53,18 @@ SELECT count(*) FROM told t WHERE t.status = 409 AND t.fields ? 'doctor'
    AND NOT EXISTS (SELECT 1 FROM ehr.appointments a
     WHERE a.doctor_id = t.doctor
       AND a.starts_at < upper(t.during) AND a.ends_at > t.starts_at)
+   AND NOT EXISTS (SELECT 1 FROM told o
+    WHERE o.doctor = t.doctor AND o.during && t.during AND o.row <> t.row
+      AND o.began <= t.ended AND o.ended >= t.began)
 SQL
     ['refusals (409) of a patient who was free', <<'SQL'],
 SELECT count(*) FROM told t WHERE t.status = 409 AND t.fields ? 'patient'
    AND NOT EXISTS (SELECT 1 FROM ehr.appointments a
     WHERE a.patient_id = t.patient
       AND a.starts_at < upper(t.during) AND a.ends_at > t.starts_at)
+   AND NOT EXISTS (SELECT 1 FROM told o
+    WHERE o.patient = t.patient AND o.during && t.during AND o.row <> t.row
+      AND o.began <= t.ended AND o.ended >= t.began)
 SQL
     ['refusals (409) of anything else', <<'SQL'],
 SELECT count(*) FROM told
@@ -78,13 +84,16 @@ sub of {
     my $sql = <<'SQL' . rows_of(@asked) . <<'SQL';
 \set QUIET on
 CREATE TEMP TABLE told (row bigint, status integer, id uuid, patient uuid,
-    doctor uuid, starts_at timestamptz, minutes integer, fields jsonb);
+    doctor uuid, starts_at timestamptz, minutes integer, began float8,
+    ended float8, fields jsonb);
 COPY told FROM STDIN;
 SQL
 \.
 ALTER TABLE told ADD COLUMN during tstzrange GENERATED ALWAYS AS
     (tstzrange(starts_at, starts_at + minutes * interval '1 minute')) STORED;
 CREATE INDEX ON told (id);
+CREATE INDEX ON told (doctor);
+CREATE INDEX ON told (patient);
 ANALYZE told;
 ANALYZE ehr.claims;
 ANALYZE ehr.appointments;
@@ -105,7 +114,8 @@ sub rows_of {
         my $fields = join ', ', map { qq("$_": 1) }
             sort keys %{ $asked->{errors} // {} };
         join("\t", (map { $_ // '\N' }
-            @$asked{qw(row status id patient doctor start minutes)}),
+            @$asked{qw(row status id patient doctor start minutes
+                began ended)}),
             "{$fields}") . "\n";
     } @_;
 }
