@@ -3,6 +3,7 @@
 # rules of care that no schema tells.
 
 use EHR::Test;
+use EHR::Test::Appointments qw(appointment);
 use EHR::Test::Bodies;
 use EHR::Test::Document;
 use JSON::PP ();
@@ -283,6 +284,8 @@ my %deleted;
 
 sub deleted_row {
     my ($name) = @_;
+    # appointments are cancelled instead
+    return EHR::Test::Bodies::unique_id() if $name eq 'appointments';
     return $deleted{$name} ||= do {
         my $resource = $bodies->resource($name);
         my $made = $bodies->make($resource);
@@ -590,9 +593,9 @@ sub profile {
 }
 
 sub treatment_plans {
-    my $appointment = EHR::Test::Bodies::unique_id();
-    my $url = "/api/v1/treatment-plan/$appointment";
     my $owner = $bodies->portal_patient;
+    my $appointment = appointment($env, $owner->{id});
+    my $url = "/api/v1/treatment-plan/$appointment";
     is $admin->get($url)->{status}, 404, 'no plan of that appointment';
     my $made = $admin->post("/api/v1/patients/$owner->{id}/treatment-plans",
         json => { planDetails => 'Rest', appointmentId => $appointment });

@@ -1,11 +1,12 @@
 # The treatment plan of an appointment takes fields= as other single rows do.
 
 use EHR::Test;
+use EHR::Test::Appointments qw(appointment);
 
 my $admin = client('admin');
-my $appointment = 'c0ffee00-0000-7000-8000-000000000001';
 my $patient = $admin->post('/api/v1/patients',
     json => { firstName => 'Plan', lastName => 'Ned' })->{data};
+my $appointment = appointment(environment(), $patient->{id});
 my $plan = $admin->post("/api/v1/patients/$patient->{id}/treatment-plans",
     json => { appointmentId => $appointment, title => 'Rest',
         planDetails => 'A week in bed' });

@@ -138,7 +138,7 @@ ehr_record_parent_field(ehr_request_t *req, ehr_record_t *record,
     json_t      *given, *id;
     const char  *name = record->resource->parent_field;
 
-    if (record->parent < 0 || !json_is_object(body)) {
+    if (record->parent < 0 || req->nparams == 0 || !json_is_object(body)) {
         return NGX_OK;
     }
 

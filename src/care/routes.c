@@ -244,6 +244,10 @@ const ehr_route_t  ehr_routes[] = {
     OF_PATIENT("medications", medications, READ_MEDICATIONS,
                WRITE_MEDICATIONS, "a medication", "medications"),
 
+    /* -- scheduling -- */
+
+#include "routes_schedules.def"
+
     /* -- booking -- */
 
 #include "routes_booking.def"

@@ -376,6 +376,24 @@ fits_currency(const char *text, size_t len)
 }
 
 
+/* HH:MM; 24:00 is the end of the day. */
+static int
+fits_wall_time(const char *text, size_t len)
+{
+    int  hour;
+
+    if (len != 5 || span(text, 2, DIGITS) != 2 || text[2] != ':'
+        || !is_one_of(text[3], "012345") || !is_one_of(text[4], "05"))
+    {
+        return 0;
+    }
+
+    hour = (text[0] - '0') * 10 + text[1] - '0';
+
+    return hour < 24 || memcmp(text, "24:00", 5) == 0;
+}
+
+
 /* -- the table ------------------------------------------------------------- */
 
 
@@ -416,7 +434,11 @@ static const format_t  formats[] = {
 
     [EHR_FORMAT_CURRENCY] = {
         fits_currency, EHR_MESSAGE_VALUE_NOT_CURRENCY, NULL,
-        "^[A-Z]{3}$" }
+        "^[A-Z]{3}$" },
+
+    [EHR_FORMAT_WALL_TIME] = {
+        fits_wall_time, EHR_MESSAGE_VALUE_NOT_WALL_TIME, NULL,
+        "^(([01][0-9]|2[0-3]):[0-5][05]|24:00)$" }
 };
 
 

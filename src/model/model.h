@@ -68,7 +68,8 @@ typedef enum {
     EHR_FORMAT_NAME_KEY,    /* [A-Z][A-Z0-9_]* : role names */
     EHR_FORMAT_TIME_ZONE,   /* IANA name, shape only */
     EHR_FORMAT_LANGUAGE,    /* BCP 47 subset: xx or xx-XX */
-    EHR_FORMAT_CURRENCY     /* ISO 4217: three capitals */
+    EHR_FORMAT_CURRENCY,    /* ISO 4217: three capitals */
+    EHR_FORMAT_WALL_TIME    /* HH:MM, 00:00 to 24:00, in steps of 5 minutes */
 } ehr_format_t;
 
 

@@ -38,6 +38,7 @@ static const ehr_field_t  fields[] = {
 
     { .name = "appointmentId", .column = "appointment_id",
       .type = EHR_TYPE_UUID, .flags = EHR_FILTER,
+      .reference = "appointments",
       .about = "The appointment it fulfils." },
 
     { .name = "type", .column = "type", .type = EHR_TYPE_ENUM,

@@ -72,6 +72,7 @@ static const ehr_field_t  plan_fields[] = {
 
     { .name = "appointmentId", .column = "appointment_id",
       .type = EHR_TYPE_UUID, .flags = EHR_FILTER,
+      .reference = "appointments",
       .about = "The appointment at which it was made." },
 
     { .name = "doctorId", .column = "doctor_id", .type = EHR_TYPE_UUID,

@@ -31,6 +31,11 @@ const ehr_resource_t *const  ehr_resources[] = {
     &ehr_resource_family,
     &ehr_resource_care_team,
 
+    &ehr_resource_equipment,
+    &ehr_resource_schedules,
+    &ehr_resource_schedule_exceptions,
+    &ehr_resource_appointments,
+
     &ehr_resource_encounters,
     &ehr_resource_ratings,
     &ehr_resource_notes,

@@ -36,6 +36,12 @@ extern const ehr_resource_t  ehr_resource_patients;
 extern const ehr_resource_t  ehr_resource_care_team;
 extern const ehr_resource_t  ehr_resource_ratings;
 
+/* Scheduling (resource_scheduling.c) */
+extern const ehr_resource_t  ehr_resource_equipment;
+extern const ehr_resource_t  ehr_resource_schedules;
+extern const ehr_resource_t  ehr_resource_schedule_exceptions;
+extern const ehr_resource_t  ehr_resource_appointments;
+
 /* The clinical record (resource_encounters.c, resource_notes.c,
  * resource_vitals.c, resource_history.c, resource_medications.c) */
 extern const ehr_resource_t  ehr_resource_encounters;

@@ -15,6 +15,7 @@ package EHR::Test::Bodies;
 use strict;
 use warnings;
 use EHR::Test ();
+use EHR::Test::Appointments ();
 use EHR::Test::Document;
 use JSON::PP ();
 
@@ -40,6 +41,12 @@ my %known = (
     'roles.permissions'    => ['vitals.read', 'account.use'],
     'encounters.status'    => 'PLANNED',
     'medical-history.status' => 'RESOLVED',
+    'slotMinutes'          => 20,
+    'startTime'            => '09:00',
+    'endTime'              => '12:00',
+    'schedule-exceptions.kind'  => 'EXTRA_HOURS',
+    'schedule-exceptions.start' => '2030-01-07T09:00:00Z',
+    'schedule-exceptions.end'   => '2030-01-07T12:00:00Z',
 );
 
 sub new {
@@ -81,7 +88,15 @@ sub reference {
     my ($self, $name) = @_;
     return $self->make($self->resource('users'))->{id} if $name eq 'users';
     return $self->signed_note if $name eq 'notes';
+    return $self->appointment if $name eq 'appointments';
     return $self->{ids}{$name} ||= $self->make($self->resource($name))->{id};
+}
+
+# Of the patient whose record everything belongs to.
+sub appointment {
+    my ($self) = @_;
+    return EHR::Test::Appointments::appointment($self->{env},
+        $self->reference('patients'), $self->reference('doctors'));
 }
 
 sub signed_note {
@@ -134,6 +149,7 @@ sub full {
     delete @body{qw(amendsId amendmentReason)}
         if $resource->{name} eq 'notes' && !$self->{amend};
     $body{roles} = $known{'users.roles'} if $resource->{name} eq 'users';
+    one_day(\%body) if $resource->{name} eq 'schedules';
     return \%body;
 }
 
@@ -146,7 +162,18 @@ sub least {
 
     $body{heartRate} = 70 if $resource->{name} eq 'vitals';
     $body{illness} = 'Influenza' if $resource->{name} eq 'medical-history';
+    @body{qw(kind clinicId)} = ('HOLIDAY', $self->reference('clinics'))
+        if $resource->{name} eq 'schedule-exceptions';
+    one_day(\%body) if $resource->{name} eq 'schedules';
     return \%body;
+}
+
+# Weekly hours that are valid for a day do not overlap others.
+sub one_day {
+    my ($body) = @_;
+    my @day = gmtime 86400 * (36525 + $n++);
+    $body->{validFrom} = $body->{validTo} =
+        sprintf '%d-%02d-%02d', $day[5] + 1900, $day[4] + 1, $day[3];
 }
 
 sub value {

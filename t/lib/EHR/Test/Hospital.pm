@@ -14,6 +14,7 @@ package EHR::Test::Hospital;
 use strict;
 use warnings;
 use EHR::Test::Accounts;
+use EHR::Test::Appointments ();
 use EHR::Test::Client;
 
 # Below a patient, in the order they can be made.
@@ -33,11 +34,12 @@ our %body = (
 sub create {
     my ($class, $env) = @_;
     my $accounts = $env->{accounts} ||= EHR::Test::Accounts->create($env);
-    my $self = bless { accounts => $accounts, ids => {}, of => {},
-        admin => $accounts->client('admin') }, $class;
+    my $self = bless { env => $env, accounts => $accounts, ids => {},
+        of => {}, admin => $accounts->client('admin') }, $class;
 
     $self->make_organisation;
     $self->make_people;
+    $self->make_schedule;
     $self->make_patient($_) for qw(own foreign);
     $self->make_portal;
     $self->make_administration;
@@ -81,6 +83,20 @@ sub make_organisation {
     my $room = $self->keep('ward-rooms', { wardId => $ward,
         roomClassId => $class, roomNumber => '1' });
     $self->keep('beds', { wardRoomId => $room, bedNumber => '1' });
+    $self->keep('equipment', { clinicId => $clinic, name => 'Ultrasound' });
+}
+
+# When the doctor is there: a Monday morning, and a day off.
+sub make_schedule {
+    my ($self) = @_;
+    my $doctor = 'doctors/' . $self->id('doctors');
+
+    $self->{ids}{schedules} = $self->add("$doctor/schedules", {
+        clinicId => $self->id('clinics'), dayOfWeek => 1,
+        startTime => '09:00', endTime => '12:00' })->{id};
+    $self->{ids}{'schedule-exceptions'} = $self->add(
+        "$doctor/schedule-exceptions", { kind => 'TIME_OFF',
+        start => '2030-01-07T00:00:00Z', end => '2030-01-08T00:00:00Z' })->{id};
 }
 
 sub make_people {
@@ -136,7 +152,9 @@ sub extra {
 
 sub appointment {
     my ($self, $name) = @_;
-    return sprintf 'a0000000-0000-4000-8000-%012d', $name eq 'own' ? 1 : 2;
+    return $self->{of}{$name}{appointments} ||=
+        EHR::Test::Appointments::appointment($self->{env}, $self->id($name),
+            $self->id($name eq 'own' ? 'doctors' : 'other-doctor'));
 }
 
 # What the patient account adds.
