@@ -74,7 +74,8 @@ CALL ehr.install_record('ehr.doctor_schedules', 'shared');
 
 -- TIME_OFF and HOLIDAY close what rules and extra hours open: for a doctor,
 -- for a clinic with all its doctors, or, with both, for a doctor at that
--- clinic.  EXTRA_HOURS open a period of their own.
+-- clinic.  EXTRA_HOURS open a period of their own; room, slot_minutes (null:
+-- 30) and capacity (null: 1) are theirs.
 CREATE TABLE ehr.schedule_exceptions (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     kind text NOT NULL
@@ -92,9 +93,7 @@ CREATE TABLE ehr.schedule_exceptions (
             CHECK (clinic_id IS NOT NULL
                 OR kind <> 'EXTRA_HOURS' AND doctor_id IS NOT NULL),
     room_id uuid
-        CONSTRAINT schedule_exceptions_room_id_fkey REFERENCES ehr.rooms
-        CONSTRAINT schedule_exceptions_room_id_check
-            CHECK (room_id IS NULL OR kind = 'EXTRA_HOURS'),
+        CONSTRAINT schedule_exceptions_room_id_fkey REFERENCES ehr.rooms,
     starts_at timestamptz NOT NULL
         CONSTRAINT schedule_exceptions_starts_at_check
             CHECK (date_bin('5 minutes', starts_at, '2000-01-01 00:00Z')
@@ -109,13 +108,10 @@ CREATE TABLE ehr.schedule_exceptions (
                         ELSE interval '9600 hours' END),
     slot_minutes integer
         CONSTRAINT schedule_exceptions_slot_minutes_check
-            CHECK (slot_minutes IS NULL
-                OR slot_minutes BETWEEN 5 AND 480 AND slot_minutes % 5 = 0
-                AND kind = 'EXTRA_HOURS'),
+            CHECK (slot_minutes BETWEEN 5 AND 480 AND slot_minutes % 5 = 0),
     capacity integer
         CONSTRAINT schedule_exceptions_capacity_check
-            CHECK (capacity IS NULL
-                OR capacity BETWEEN 1 AND 500 AND kind = 'EXTRA_HOURS'),
+            CHECK (capacity BETWEEN 1 AND 500),
     reason text
         CONSTRAINT schedule_exceptions_reason_check
             CHECK (char_length(reason) <= 500),
@@ -152,7 +148,7 @@ LANGUAGE plpgsql STABLE AS $$
 BEGIN
     IF room IS NOT NULL AND NOT EXISTS (
            SELECT FROM ehr.rooms r
-            WHERE r.id = room AND r.clinic_id = clinic
+            WHERE r.id = room AND r.clinic_id = coalesce(clinic, r.clinic_id)
               AND r.deleted_at IS NULL)
     THEN
         PERFORM ehr.refuse('EH422', 'reference_unknown', 'roomId');
@@ -206,10 +202,14 @@ BEGIN
         PERFORM ehr.refuse('EH422', 'off_granule', 'slotMinutes');
     END IF;
 
-    IF NEW.kind = 'EXTRA_HOURS' THEN
-        NEW.slot_minutes := coalesce(NEW.slot_minutes, 30);
-        NEW.capacity := coalesce(NEW.capacity, 1);
+    IF TG_OP = 'INSERT' AND EXISTS (
+           SELECT FROM ehr.doctors d
+            WHERE d.id = NEW.doctor_id AND d.deleted_at IS NOT NULL)
+    THEN
+        PERFORM ehr.refuse('EH422', 'reference_unknown', 'doctorId');
+    END IF;
 
+    IF NEW.kind = 'EXTRA_HOURS' THEN
         missing := concat_ws(',',
             CASE WHEN NEW.doctor_id IS NULL THEN 'doctorId' END,
             CASE WHEN NEW.clinic_id IS NULL THEN 'clinicId' END);
@@ -298,7 +298,8 @@ BEGIN
            AND s.deleted_at IS NULL AND c.deleted_at IS NULL
     ), extra AS MATERIALIZED (
         SELECT b.resource, e.doctor_id, e.clinic_id, e.room_id, e.id,
-               e.slot_minutes, e.capacity, e.starts_at AS begins,
+               coalesce(e.slot_minutes, 30) AS slot_minutes,
+               coalesce(e.capacity, 1) AS capacity, e.starts_at AS begins,
                e.ends_at AS ends
           FROM bookable b
           JOIN ehr.schedule_exceptions e ON e.doctor_id = b.id
@@ -460,7 +461,8 @@ BEGIN
                AND g.day >= s.valid_from
                AND (s.valid_to IS NULL OR g.day <= s.valid_to)
             UNION ALL
-            SELECT e.id, e.clinic_id, e.room_id, e.slot_minutes, e.capacity,
+            SELECT e.id, e.clinic_id, e.room_id,
+                   coalesce(e.slot_minutes, 30), coalesce(e.capacity, 1),
                    e.starts_at, e.ends_at
               FROM ehr.schedule_exceptions e
               JOIN ehr.clinics c ON c.id = e.clinic_id

@@ -44,7 +44,6 @@ my %known = (
     'slotMinutes'          => 20,
     'startTime'            => '09:00',
     'endTime'              => '12:00',
-    'schedule-exceptions.kind'  => 'EXTRA_HOURS',
     'schedule-exceptions.start' => '2030-01-07T09:00:00Z',
     'schedule-exceptions.end'   => '2030-01-07T12:00:00Z',
 );
