@@ -624,7 +624,7 @@ sub difference {
 sub engine_is_live {
     my ($client) = @_;
     return $client->get('/metrics')->{body}
-        =~ /^ehr_engine_state\{state="live"\} 1$/m;
+        =~ /^ehr_feed_live 1$/m;
 }
 
 sub until_engine_is_live {
