@@ -151,7 +151,8 @@ typedef enum {
                                the future or for longer than we do */
     EHR_TOKEN_EXPIRED,
     EHR_TOKEN_REVOKED,
-    EHR_TOKEN_NOT_READY     /* revocations are not loaded yet: answer 503 */
+    EHR_TOKEN_NOT_READY     /* revocations are not loaded yet, or there is no
+                               memory: answer 503 */
 } ehr_token_result_t;
 
 typedef struct ehr_token_cache_s  ehr_token_cache_t;  /* one per worker */

@@ -14,6 +14,7 @@
 #include <jwt.h>
 #include <openssl/err.h>
 
+#include "../model/json_memory.h"
 #include "encoding.h"
 
 
@@ -30,6 +31,8 @@ typedef struct {
 } ehr_token_parts_t;
 
 
+static ehr_token_result_t ehr_token_examine(ehr_token_conf_t *conf,
+    const ngx_str_t *token, time_t now, ehr_principal_t *who);
 static ngx_int_t ehr_token_split(const ngx_str_t *token,
     ehr_token_parts_t *parts);
 static json_t *ehr_token_json(const ngx_str_t *part);
@@ -49,8 +52,32 @@ static ehr_token_result_t ehr_token_times(ehr_token_conf_t *conf,
     json_t *claims, time_t now, ehr_principal_t *who);
 
 
+/*
+ * Neither libjwt nor OpenSSL tells a bad signature from a lack of memory: but
+ * malloc() does.
+ */
 ehr_token_result_t
 ehr_token_read(ehr_token_conf_t *conf, const ngx_str_t *token, time_t now,
+    ehr_principal_t *who)
+{
+    ehr_token_result_t  result;
+
+    ehr_json_memory_watch();
+    errno = 0;
+    result = ehr_token_examine(conf, token, now, who);
+
+    if (result != EHR_TOKEN_OK
+        && (errno == ENOMEM || ehr_json_memory_lacked()))
+    {
+        return EHR_TOKEN_NOT_READY;
+    }
+
+    return result;
+}
+
+
+static ehr_token_result_t
+ehr_token_examine(ehr_token_conf_t *conf, const ngx_str_t *token, time_t now,
     ehr_principal_t *who)
 {
     json_t              *json;
@@ -139,8 +166,8 @@ ehr_token_json(const ngx_str_t *part)
         return NULL;
     }
 
-    json = json_loadb((char *) text, (size_t) n, JSON_REJECT_DUPLICATES,
-                      NULL);
+    json = ehr_json_load((char *) text, (size_t) n, JSON_REJECT_DUPLICATES,
+                         NULL);
 
     if (json && !json_is_object(json)) {
         json_decref(json);

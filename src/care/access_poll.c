@@ -4,12 +4,13 @@
  * second.
  */
 
+#include "../model/json_memory.h"
 #include "housekeeping.h"
 
 
 static void ehr_poll_done(ehr_batch_t *batch, void *data);
 static ngx_int_t ehr_poll_roles(PGresult *result);
-static uint64_t ehr_poll_permissions(ngx_str_t names);
+static ngx_int_t ehr_poll_permissions(ngx_str_t names, uint64_t *mask);
 static ngx_int_t ehr_poll_revocations(PGresult *result);
 
 
@@ -44,15 +45,26 @@ ehr_poll_access(void)
 static void
 ehr_poll_done(ehr_batch_t *batch, void *data)
 {
+    ngx_int_t  rc;
+
     ehr_task_done(EHR_TASK_POLL, 0);
 
     if (ehr_housekeeping_failed(batch, "polling roles and revocations")) {
         return;
     }
 
-    if (ehr_poll_roles(batch->results[1]) != NGX_OK
-        || ehr_poll_revocations(batch->results[2]) != NGX_OK)
-    {
+    rc = ehr_poll_roles(batch->results[1]);
+
+    if (rc == NGX_OK) {
+        rc = ehr_poll_revocations(batch->results[2]);
+    }
+
+    if (rc == NGX_ABORT) {
+        /* no memory: what was known stays in force until the next round */
+        return;
+    }
+
+    if (rc != NGX_OK) {
         ehr_metrics_count(ehr_worker.shared, EHR_COUNT_ZONE_FULL, 1);
         return;
     }
@@ -64,17 +76,21 @@ ehr_poll_done(ehr_batch_t *batch, void *data)
 /* ["patients.read", …] → mask; names this version does not know are left
  * out. */
 
-static uint64_t
-ehr_poll_permissions(ngx_str_t names)
+static ngx_int_t
+ehr_poll_permissions(ngx_str_t names, uint64_t *mask)
 {
     size_t       i;
     json_t      *list, *name;
-    uint64_t     mask = 0;
 
-    list = json_loadb((char *) names.data, names.len, 0, NULL);
+    list = ehr_json_load((char *) names.data, names.len, 0, NULL);
+    if (list == NULL) {
+        return NGX_ABORT;
+    }
+
+    *mask = 0;
 
     json_array_foreach(list, i, name) {
-        mask |= ehr_permission_bit(
+        *mask |= ehr_permission_bit(
                     ehr_permission_find(json_string_value(name),
                                         json_string_length(name)));
     }
@@ -82,7 +98,9 @@ ehr_poll_permissions(ngx_str_t names)
     json_decref(list);
 
     /* bit 0 belongs to no permission */
-    return mask & ~(uint64_t) 1;
+    *mask &= ~(uint64_t) 1;
+
+    return NGX_OK;
 }
 
 
@@ -113,8 +131,13 @@ ehr_poll_roles(PGresult *result)
         name = ehr_result_value(result, row, 0);
         ngx_memcpy(roles[row].name, name.data,
                    ngx_min(name.len, EHR_ROLE_NAME - 1));
-        roles[row].permissions =
-            ehr_poll_permissions(ehr_result_value(result, row, 1));
+
+        if (ehr_poll_permissions(ehr_result_value(result, row, 1),
+                                 &roles[row].permissions)
+            != NGX_OK)
+        {
+            return NGX_ABORT;
+        }
     }
 
     return ehr_shared_set_roles(ehr_worker.shared, roles, n);

@@ -4,6 +4,7 @@
 
 #include <openssl/evp.h>
 
+#include "../model/json_memory.h"
 #include "account.h"
 
 
@@ -55,7 +56,7 @@ ehr_tokens_roles(ehr_request_t *req, ngx_str_t json, ehr_audience_t audience)
     const char       *name;
     ehr_principal_t  *who = &req->who;
 
-    roles = json_loadb((char *) json.data, json.len, 0, NULL);
+    roles = ehr_json_load((char *) json.data, json.len, 0, NULL);
     if (roles == NULL) {
         return NGX_ERROR;
     }

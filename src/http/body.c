@@ -2,6 +2,7 @@
  * Bodies: from wherever nginx put them to a checked JSON document.
  */
 
+#include "../model/json_memory.h"
 #include "body.h"
 
 
@@ -235,10 +236,14 @@ ehr_body_parse(ehr_request_t *req)
     ehr_reply_t    reply;
     json_error_t   error;
 
-    req->json = json_loadb((char *) req->body.data, req->body.len,
-                           JSON_REJECT_DUPLICATES, &error);
+    req->json = ehr_json_load((char *) req->body.data, req->body.len,
+                              JSON_REJECT_DUPLICATES, &error);
     if (req->json) {
         return NGX_OK;
+    }
+
+    if (json_error_code(&error) == json_error_out_of_memory) {
+        return NGX_ERROR;
     }
 
     argument = ngx_pnalloc(req->pool, 96);

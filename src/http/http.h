@@ -175,6 +175,8 @@ struct ehr_request_s {
     unsigned                uncounted:1;    /* by the metrics: another object
                                                of the same request is */
     unsigned                replayed:1;     /* Idempotency-Replayed */
+    unsigned                committed:1;    /* a write was: no failure may be
+                                               answered any more */
     ehr_principal_t         who;            /* if signed_in */
 
     ngx_str_t               body;           /* raw; empty if there is none */

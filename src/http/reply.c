@@ -258,6 +258,18 @@ ehr_reply_envelope(ehr_request_t *req, const ehr_reply_t *reply,
 }
 
 
+/* There is no memory for an answer.  That of a write that is committed is
+ * withheld, for 500 would say that nothing was done. */
+
+static void
+ehr_reply_starved(ehr_request_t *req)
+{
+    ngx_http_finalize_request(req->http,
+                              req->committed ? NGX_ERROR
+                              : NGX_HTTP_INTERNAL_SERVER_ERROR);
+}
+
+
 /* Ends the request with these headers and this body. */
 
 static void
@@ -277,7 +289,7 @@ ehr_reply_send(ehr_request_t *req, ngx_uint_t status, ehr_out_t *body)
     }
 
     if (body->failed) {
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        ehr_reply_starved(req);
         return;
     }
 
@@ -299,7 +311,7 @@ ehr_reply_send(ehr_request_t *req, ngx_uint_t status, ehr_out_t *body)
     if (ehr_reply_header(req, "Cache-Control", &no_store) != NGX_OK
         || ehr_reply_header(req, "X-Request-Id", &req->id) != NGX_OK)
     {
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        ehr_reply_starved(req);
         return;
     }
 
@@ -346,6 +358,12 @@ ehr_reply(ehr_request_t *req, const ehr_reply_t *reply)
 {
     ehr_out_t            out;
     ngx_http_request_t  *r = req->http;
+
+    if (req->committed && reply->status == NGX_HTTP_INTERNAL_SERVER_ERROR) {
+        ehr_reply_later(req, NGX_HTTP_SERVICE_UNAVAILABLE,
+                        EHR_MESSAGE_OUTCOME_UNKNOWN, 1);
+        return;
+    }
 
     if (ehr_reply_is_stale(req, reply)) {
         ehr_reply_message(req, NGX_HTTP_PRECONDITION_FAILED,

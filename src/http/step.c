@@ -315,6 +315,7 @@ ehr_step_done(ehr_batch_t *batch, void *data)
     switch (batch->outcome) {
 
     case EHR_OUTCOME_DONE:
+        req->committed |= batch->writes;
         req->step(req, batch);
         break;
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "json_memory.h"
 
 
 /* The most resources there may be. */
@@ -208,6 +209,7 @@ ehr_model_init(void)
 {
     size_t  i;
 
+    ehr_json_memory_init();
     n_resources = 0;
 
     for (i = 0; ehr_resources[i] != NULL; i++) {

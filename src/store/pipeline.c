@@ -4,7 +4,10 @@
  * Each unit ends with its own Sync, so that a failure stays inside of it.  A
  * unit holds one batch, or a group of them that commits or fails as one.
  * The FIFO mirrors what libpq has sent: the result at hand always belongs to
- * its head, and only the Sync's result ends a unit.
+ * its head, and only the Sync's result ends a unit.  libpq 15 can lose a
+ * Sync's result when it gets no memory for it, after which every request
+ * would be given the answer to another: so results are counted, and one too
+ * many or too few ends the connection.
  */
 
 #include "store_private.h"
@@ -22,7 +25,7 @@ static ngx_int_t ehr_pipeline_statements(ehr_connection_t *connection,
 static void ehr_pipeline_next(ehr_unit_t *unit);
 static ngx_int_t ehr_pipeline_result(ehr_connection_t *connection,
     PGresult *result);
-static void ehr_pipeline_success(ehr_connection_t *connection,
+static ngx_int_t ehr_pipeline_success(ehr_connection_t *connection,
     ehr_unit_t *unit, PGresult *result);
 static ngx_int_t ehr_pipeline_failure(ehr_connection_t *connection,
     ehr_unit_t *unit, PGresult *result);
@@ -30,8 +33,10 @@ static void ehr_pipeline_prepare_failure(ehr_connection_t *connection,
     ehr_unit_t *unit, PGresult *result);
 static ngx_uint_t ehr_pipeline_unfit(ehr_batch_t *batch,
     const char *sqlstate, PGresult *result);
-static void ehr_pipeline_synced(ehr_connection_t *connection,
+static ngx_int_t ehr_pipeline_synced(ehr_connection_t *connection,
     ehr_unit_t *unit);
+static void ehr_pipeline_append(ehr_connection_t *connection,
+    ehr_unit_t *unit, ngx_uint_t results);
 static void ehr_pipeline_batches_synced(ehr_connection_t *connection,
     ehr_unit_t *unit);
 
@@ -58,7 +63,7 @@ ehr_pipeline_check(ehr_connection_t *connection)
         return NGX_ERROR;
     }
 
-    ngx_queue_insert_tail(&connection->fifo, &connection->check.link);
+    ehr_pipeline_append(connection, &connection->check, 1);
 
     return ehr_pipeline_sync(connection);
 }
@@ -67,6 +72,7 @@ ehr_pipeline_check(ehr_connection_t *connection)
 ngx_int_t
 ehr_pipeline_send(ehr_connection_t *connection, ehr_unit_t *unit)
 {
+    ngx_uint_t    results;
     ngx_queue_t  *q;
     ehr_batch_t  *batch;
 
@@ -75,7 +81,7 @@ ehr_pipeline_send(ehr_connection_t *connection, ehr_unit_t *unit)
     }
 
     unit->batch = ehr_batch_of(ngx_queue_head(&unit->batches));
-    ngx_queue_insert_tail(&connection->fifo, &unit->link);
+    results = unit->prelude;
 
     if (connection->in_flight == 0) {
         connection->head_since = ngx_current_msec;
@@ -89,7 +95,10 @@ ehr_pipeline_send(ehr_connection_t *connection, ehr_unit_t *unit)
         batch->private->state = EHR_BATCH_SENT;
         batch->private->connection = connection;
         connection->lengthy += ehr_batch_lengthy(batch);
+        results += batch->n;
     }
+
+    ehr_pipeline_append(connection, unit, results);
 
     connection->in_flight += unit->n;
     connection->socket.c->idle = 0;
@@ -201,7 +210,7 @@ ehr_pipeline_prepare(ehr_connection_t *connection, ehr_batch_t *batch,
     unit->batch = batch;
     unit->statement = statement;
 
-    ngx_queue_insert_tail(&connection->fifo, &unit->link);
+    ehr_pipeline_append(connection, unit, 1);
     connection->prepared[statement->index] = 1;
 
     return ehr_pipeline_sync(connection);
@@ -313,16 +322,14 @@ ehr_pipeline_result(ehr_connection_t *connection, PGresult *result)
     case PGRES_COMMAND_OK:
     case PGRES_EMPTY_QUERY:
     case PGRES_PIPELINE_ABORTED:
-        ehr_pipeline_success(connection, unit, result);
-        return NGX_OK;
+        return ehr_pipeline_success(connection, unit, result);
 
     case PGRES_FATAL_ERROR:
         return ehr_pipeline_failure(connection, unit, result);
 
     case PGRES_PIPELINE_SYNC:
         PQclear(result);
-        ehr_pipeline_synced(connection, unit);
-        return NGX_OK;
+        return ehr_pipeline_synced(connection, unit);
 
     default:
         ngx_log_error(NGX_LOG_ALERT, connection->pool->store->log, 0,
@@ -333,15 +340,23 @@ ehr_pipeline_result(ehr_connection_t *connection, PGresult *result)
 }
 
 
-static void
+/* NGX_ERROR: one result too many. */
+static ngx_int_t
 ehr_pipeline_success(ehr_connection_t *connection, ehr_unit_t *unit,
     PGresult *result)
 {
     ngx_str_t  value;
 
+    if (unit->missing == 0) {
+        PQclear(result);
+        return NGX_ERROR;
+    }
+
+    unit->missing--;
+
     if (unit->type == EHR_UNIT_BATCHES && !unit->prelude) {
         ehr_batch_result(unit->batch, result);
-        return;
+        return NGX_OK;
     }
 
     if (unit->type == EHR_UNIT_CHECK && PQntuples(result) == 1) {
@@ -350,6 +365,8 @@ ehr_pipeline_success(ehr_connection_t *connection, ehr_unit_t *unit,
     }
 
     PQclear(result);
+
+    return NGX_OK;
 }
 
 
@@ -368,6 +385,11 @@ ehr_pipeline_failure(ehr_connection_t *connection, ehr_unit_t *unit,
         PQclear(result);
         return NGX_ERROR;
     }
+
+    /* nothing is missing at the error of the commit */
+
+    unit->missing -= (unit->missing > 0);
+    unit->failed = 1;
 
     switch (unit->type) {
 
@@ -447,9 +469,14 @@ ehr_pipeline_unfit(ehr_batch_t *batch, const char *sqlstate,
 }
 
 
-static void
+/* NGX_ERROR: a result is missing; the unit is not over. */
+static ngx_int_t
 ehr_pipeline_synced(ehr_connection_t *connection, ehr_unit_t *unit)
 {
+    if (unit->missing && !unit->failed) {
+        return NGX_ERROR;
+    }
+
     ngx_queue_remove(&unit->link);
 
     switch (unit->type) {
@@ -465,6 +492,8 @@ ehr_pipeline_synced(ehr_connection_t *connection, ehr_unit_t *unit)
         ehr_pipeline_batches_synced(connection, unit);
         break;
     }
+
+    return NGX_OK;
 }
 
 
@@ -491,4 +520,15 @@ ehr_pipeline_batches_synced(ehr_connection_t *connection, ehr_unit_t *unit)
     connection->head_since = ngx_current_msec;
 
     ehr_pool_settle(connection->pool, unit, failed);
+}
+
+
+/* Its results are expected after those of all that is in the FIFO. */
+static void
+ehr_pipeline_append(ehr_connection_t *connection, ehr_unit_t *unit,
+    ngx_uint_t results)
+{
+    unit->missing = results;
+    unit->failed = 0;
+    ngx_queue_insert_tail(&connection->fifo, &unit->link);
 }

@@ -58,8 +58,10 @@ typedef struct {
     ngx_uint_t              n;          /* of them */
     ehr_batch_t            *batch;      /* whose results are next; of a
                                            prepare: who needs it first */
+    ngx_uint_t              missing;    /* results that have not come */
     unsigned                prelude:1;  /* the next result is that of the
                                            statement before a group */
+    unsigned                failed:1;   /* one of its results is an error */
 } ehr_unit_t;
 
 

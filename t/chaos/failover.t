@@ -48,7 +48,7 @@ ok scalar(grep { $_->{status} == 503 && $_->{began} > $gone } @$records),
 my $first = first_success($records, $promoted);
 ok $first, 'and succeed again' or die "never\n";
 note sprintf 'first success %.2f s after the promotion', $first - $promoted;
-check_load($env, $load, $records, 'a failover', refused => 1);
+check_load($env, $load, $records, 'a failover');
 
 unlike read_file($env->error_log), qr/\Q$password/, 'no password in the log';
 logs_clean($env);

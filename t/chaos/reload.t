@@ -67,7 +67,7 @@ subtest 'the end by QUIT, while the database is slow' => sub {
     ok @late, scalar(@late) . ' writes that waited are acknowledged';
     none_torn($records);
     none_executed($records);
-    check_load($env, $load, $records, 'the end by QUIT', refused => 1);
+    check_load($env, $load, $records, 'the end by QUIT', also => ['refused']);
 };
 
 subtest 'the end by TERM' => sub {
@@ -77,7 +77,7 @@ subtest 'the end by TERM' => sub {
     $env->start_nginx;
     $env->wait_ready;
     sleep 0.5;
-    check_load($env, $load, $load->stop, 'the end by TERM', refused => 1);
+    check_load($env, $load, $load->stop, 'the end by TERM', also => ['refused']);
 };
 
 subtest 'another binary takes over' => sub {

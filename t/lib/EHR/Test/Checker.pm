@@ -6,7 +6,7 @@ package EHR::Test::Checker;
 # audit row, and nothing hung.
 #
 #   check_load($env, $load, $records, 'what was broken');
-#   check_load(…, refused => 1);    # connections may be refused, too
+#   check_load(…, also => ['refused']);  # other ways in which a request may end
 #   check_load(…, none => 1);       # perhaps none was acknowledged
 #   check_audit_chain($env, @nodes);    # no audit row was changed or lost
 #
@@ -87,14 +87,13 @@ sub wait_until {
 
 sub check_ends {
     my ($records, %option) = @_;
-    my $expected = qr/\A(?:200|201|cut@{[ $option{refused}
-        ? '|refused' : '' ]})\z/x;
+    my $expected = join '|', qw(200 201 cut), @{ $option{also} || [] };
     my (%ends, @strange);
 
     for my $record (@$records) {
         my $end = $record->{status} || $record->{error};
         $ends{$end}++;
-        next if $end =~ $expected;
+        next if $end =~ /\A(?:$expected)\z/;
         next if $end eq '422' && $record->{kind} eq 'refused';
         next if $end eq '503' && $record->{retry_after};
         next if $end eq '409' && $record->{try} > 1;        # still under way
