@@ -89,8 +89,9 @@ CREATE TEMP TABLE told (row bigint, status integer, id uuid, patient uuid,
 COPY told FROM STDIN;
 SQL
 \.
-ALTER TABLE told ADD COLUMN during tstzrange GENERATED ALWAYS AS
-    (tstzrange(starts_at, starts_at + minutes * interval '1 minute')) STORED;
+ALTER TABLE told ADD COLUMN during tstzrange;
+UPDATE told SET during =
+    tstzrange(starts_at, starts_at + make_interval(mins => minutes));
 CREATE INDEX ON told (id);
 CREATE INDEX ON told (doctor);
 CREATE INDEX ON told (patient);
