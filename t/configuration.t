@@ -68,7 +68,7 @@ sub production {
     $conf =~ s{/etc/nginx/ehr/tls}{$run/tls}g;
     $conf =~ s{/etc/nginx/ehr/([\w-]+)(?=[ ;])}
         {"$run/keys/" . ($key{$1} || $1)}ge;
-    $conf =~ s{"host=[^"]*"}{"host=$host dbname=ehr user=ehr_app"}g;
+    $conf =~ s{"host=[^"]*\buser=(\w+)[^"]*"}{"host=$host dbname=ehr user=$1"}g;
     $conf =~ s/listen\s+\[::\]:\d+.*\n//g;
     $conf =~ s/listen\s+443/listen 127.0.0.1:$port/;
     $conf =~ s/listen\s+80/listen 127.0.0.1:@{[ free_port() ]}/;
