@@ -2,15 +2,11 @@
  * What all ways to a new account share: hash the password, save, answer.
  */
 
-#include "../http/database_error.h"
 #include "account.h"
 
 
 static void ehr_account_hashed(void *data, ngx_int_t ok, const char *hash);
-static void ehr_account_reply(ehr_request_t *req, ngx_str_t answer);
 static void ehr_account_saved(ehr_request_t *req, ehr_batch_t *batch);
-static void ehr_account_failed(ehr_request_t *req, ehr_batch_t *batch);
-static void ehr_account_replayed(ehr_request_t *req, ehr_batch_t *batch);
 
 
 ngx_int_t
@@ -105,49 +101,14 @@ ngx_int_t
 ehr_account_send(ehr_request_t *req, ehr_new_account_t *account,
     ehr_batch_t *batch)
 {
-    ehr_param_t  params[6];
-
-    if (req->key.len) {
-        ngx_memzero(params, sizeof(params));
-
-        if (ehr_idempotency_params(req, params) != NGX_OK) {
-            ehr_batch_destroy(batch);
-            return NGX_ERROR;
-        }
-
-        params[4].value = "201";
-        params[5].value = (char *) account->answer.data;
-
-        if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_IDEMPOTENCY_KEEP], 6,
-                          params)
-            != NGX_OK)
-        {
-            ehr_batch_destroy(batch);
-            return NGX_ERROR;
-        }
+    if (ehr_answer_keep(req, batch, (char *) account->answer.data)
+        != NGX_OK)
+    {
+        ehr_batch_destroy(batch);
+        return NGX_ERROR;
     }
 
-    req->failed = ehr_account_failed;
-
     return ehr_step_send(req, batch, ehr_account_saved);
-}
-
-
-static void
-ehr_account_reply(ehr_request_t *req, ngx_str_t answer)
-{
-    ehr_out_t    data;
-    ehr_reply_t  reply;
-
-    ehr_out_init(&data, req->pool);
-    ehr_out_raw(&data, answer.data, answer.len);
-
-    ngx_memzero(&reply, sizeof(ehr_reply_t));
-    reply.status = NGX_HTTP_CREATED;
-    reply.message = EHR_MESSAGE_CREATED;
-    reply.data = &data;
-
-    ehr_reply(req, &reply);
 }
 
 
@@ -156,44 +117,5 @@ ehr_account_saved(ehr_request_t *req, ehr_batch_t *batch)
 {
     ehr_new_account_t  *account = req->state;
 
-    ehr_account_reply(req, account->answer);
-}
-
-
-static void
-ehr_account_failed(ehr_request_t *req, ehr_batch_t *batch)
-{
-    ehr_batch_t  *again;
-    ehr_param_t   params[4];
-
-    if (!ehr_is_replay(batch)) {
-        ehr_step_failed(req, batch);
-        return;
-    }
-
-    req->failed = NULL;
-    again = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_SYSTEM);
-
-    if (again == NULL || ehr_idempotency_params(req, params) != NGX_OK
-        || ehr_batch_add(again, ehr_queries[EHR_QUERY_IDEMPOTENCY_FIND], 2,
-                         params)
-           != NGX_OK
-        || ehr_step_send(req, again, ehr_account_replayed) != NGX_OK)
-    {
-        ehr_reply_message(req, NGX_HTTP_INTERNAL_SERVER_ERROR,
-                          EHR_MESSAGE_INTERNAL_ERROR);
-    }
-}
-
-
-static void
-ehr_account_replayed(ehr_request_t *req, ehr_batch_t *batch)
-{
-    if (PQntuples(batch->results[1]) == 0) {
-        ehr_reply_message(req, NGX_HTTP_CONFLICT, EHR_MESSAGE_CONFLICT);
-        return;
-    }
-
-    req->replayed = 1;
-    ehr_account_reply(req, ehr_result_value(batch->results[1], 0, 0));
+    ehr_answer_created(req, &account->answer);
 }

@@ -274,6 +274,10 @@ u_char *ehr_now_print(u_char *out);
 /* PostgreSQL's "2026-11-21 04:38:11.5+00" → "2026-11-21T04:38:11.5Z". */
 void ehr_out_timestamp(ehr_out_t *out, const u_char *text, size_t len);
 
+/* A message with its argument, NUL-terminated.  NGX_ERROR without memory. */
+ngx_int_t ehr_message_print(ngx_pool_t *pool, ehr_message_t message,
+    const char *argument, ehr_language_t language, ngx_str_t *text);
+
 
 /* -- replies (reply.c): the one place that writes envelopes ---------------- */
 
@@ -332,6 +336,15 @@ ehr_batch_t *ehr_step_system(ngx_uint_t writes);
 /* Adds the idempotency check if the request has a key; after it the batch
  * either is the first of its kind or fails with EH200/EH409/EH422. */
 ngx_int_t ehr_step_idempotency(ehr_request_t *req, ehr_batch_t *batch);
+
+/*
+ * For a request that creates without being one row of a resource: keeps the
+ * answer's data (JSON text) for a repetition, which then gets it by itself.
+ * Add it last; sets req->failed.  ehr_answer_created() answers 201.
+ */
+ngx_int_t ehr_answer_keep(ehr_request_t *req, ehr_batch_t *batch,
+    const char *json);
+void ehr_answer_created(ehr_request_t *req, const ngx_str_t *json);
 
 /*
  * Submits; step(req, batch) is called when everything is committed.  When the

@@ -9,6 +9,10 @@
 static const char  ehr_nobody[] = "00000000-0000-0000-0000-000000000000";
 
 
+static void ehr_answer_failed(ehr_request_t *req, ehr_batch_t *batch);
+static void ehr_answer_again(ehr_request_t *req, ehr_batch_t *batch);
+
+
 ngx_int_t
 ehr_idempotency_params(ehr_request_t *req, ehr_param_t params[4])
 {
@@ -65,4 +69,89 @@ int
 ehr_is_replay(const ehr_batch_t *batch)
 {
     return ngx_strcmp(batch->error.sqlstate, "EH200") == 0;
+}
+
+
+ngx_int_t
+ehr_answer_keep(ehr_request_t *req, ehr_batch_t *batch, const char *json)
+{
+    ehr_param_t  params[6];
+
+    req->failed = ehr_answer_failed;
+
+    if (req->key.len == 0) {
+        return NGX_OK;
+    }
+
+    ngx_memzero(params, sizeof(params));
+
+    if (ehr_idempotency_params(req, params) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    params[4].value = "201";
+    params[5].value = json;
+
+    return ehr_batch_add(batch, ehr_queries[EHR_QUERY_IDEMPOTENCY_KEEP], 6,
+                         params);
+}
+
+
+void
+ehr_answer_created(ehr_request_t *req, const ngx_str_t *json)
+{
+    ehr_out_t    data;
+    ehr_reply_t  reply;
+
+    ehr_out_init(&data, req->pool);
+    ehr_out_raw(&data, json->data, json->len);
+
+    ngx_memzero(&reply, sizeof(ehr_reply_t));
+    reply.status = NGX_HTTP_CREATED;
+    reply.message = EHR_MESSAGE_CREATED;
+    reply.data = &data;
+
+    ehr_reply(req, &reply);
+}
+
+
+static void
+ehr_answer_failed(ehr_request_t *req, ehr_batch_t *batch)
+{
+    ehr_batch_t  *again;
+    ehr_param_t   params[4];
+
+    if (!ehr_is_replay(batch)) {
+        ehr_step_failed(req, batch);
+        return;
+    }
+
+    req->failed = NULL;
+    again = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_SYSTEM);
+
+    if (again == NULL || ehr_idempotency_params(req, params) != NGX_OK
+        || ehr_batch_add(again, ehr_queries[EHR_QUERY_IDEMPOTENCY_FIND], 2,
+                         params)
+           != NGX_OK
+        || ehr_step_send(req, again, ehr_answer_again) != NGX_OK)
+    {
+        ehr_reply_message(req, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                          EHR_MESSAGE_INTERNAL_ERROR);
+    }
+}
+
+
+static void
+ehr_answer_again(ehr_request_t *req, ehr_batch_t *batch)
+{
+    ngx_str_t  json;
+
+    if (PQntuples(batch->results[1]) == 0) {
+        ehr_reply_message(req, NGX_HTTP_CONFLICT, EHR_MESSAGE_CONFLICT);
+        return;
+    }
+
+    req->replayed = 1;
+    json = ehr_result_value(batch->results[1], 0, 0);
+    ehr_answer_created(req, &json);
 }

@@ -5,6 +5,7 @@
 #include "http.h"
 
 
+static ngx_int_t ehr_reply_tag(ehr_request_t *req, ngx_str_t *tag);
 static ngx_table_elt_t *ehr_header_push(ehr_request_t *req, const char *name,
     ngx_str_t *value);
 static int ehr_reply_is_stale(ehr_request_t *req, const ehr_reply_t *reply);
@@ -50,11 +51,19 @@ ehr_reply_header(ehr_request_t *req, const char *name, ngx_str_t *value)
 
 
 static ngx_int_t
+ehr_reply_tag(ehr_request_t *req, ngx_str_t *tag)
+{
+    req->http->headers_out.etag = ehr_header_push(req, "ETag", tag);
+
+    return req->http->headers_out.etag ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
 ehr_reply_headers(ehr_request_t *req, const ehr_reply_t *reply)
 {
     u_char              *p;
     ngx_str_t            value;
-    ngx_http_request_t  *r = req->http;
 
     static ngx_str_t  bearer = ngx_string("Bearer");
     static ngx_str_t  replayed = ngx_string("true");
@@ -68,8 +77,7 @@ ehr_reply_headers(ehr_request_t *req, const ehr_reply_t *reply)
         value.data = p;
         value.len = ngx_sprintf(p, "\"%i\"", reply->version) - p;
 
-        r->headers_out.etag = ehr_header_push(req, "ETag", &value);
-        if (r->headers_out.etag == NULL) {
+        if (ehr_reply_tag(req, &value) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -112,36 +120,52 @@ ehr_reply_headers(ehr_request_t *req, const ehr_reply_t *reply)
 
 /* Text with its one %s replaced. */
 
-static void
-ehr_out_message(ehr_out_t *out, ehr_message_t message, const char *argument,
-    ehr_language_t language)
+ngx_int_t
+ehr_message_print(ngx_pool_t *pool, ehr_message_t message,
+    const char *argument, ehr_language_t language, ngx_str_t *text)
 {
-    size_t       size;
-    u_char      *text, *p;
+    u_char      *p;
     const char  *format, *hole;
 
     format = ehr_message_text(message, language);
     hole = ngx_strstr(format, "%s");
+    argument = (hole && argument) ? argument : "";
 
-    if (hole == NULL) {
-        ehr_out_string(out, (u_char *) format, ngx_strlen(format));
-        return;
+    p = ngx_pnalloc(pool, ngx_strlen(format) + ngx_strlen(argument) + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
     }
 
-    argument = argument ? argument : "";
-    size = ngx_strlen(format) + ngx_strlen(argument);
+    text->data = p;
 
-    text = ngx_pnalloc(out->pool, size);
-    if (text == NULL) {
+    if (hole) {
+        p = ngx_cpymem(p, format, hole - format);
+        p = ngx_cpymem(p, argument, ngx_strlen(argument));
+        format = hole + 2;
+    }
+
+    p = ngx_cpymem(p, format, ngx_strlen(format));
+    *p = '\0';
+    text->len = p - text->data;
+
+    return NGX_OK;
+}
+
+
+static void
+ehr_out_message(ehr_out_t *out, ehr_message_t message, const char *argument,
+    ehr_language_t language)
+{
+    ngx_str_t  text;
+
+    if (ehr_message_print(out->pool, message, argument, language, &text)
+        != NGX_OK)
+    {
         out->failed = 1;
         return;
     }
 
-    p = ngx_cpymem(text, format, hole - format);
-    p = ngx_cpymem(p, argument, ngx_strlen(argument));
-    p = ngx_cpymem(p, hole + 2, ngx_strlen(hole + 2));
-
-    ehr_out_string(out, text, p - text);
+    ehr_out_string(out, text.data, text.len);
 }
 
 
@@ -395,6 +419,18 @@ ehr_reply_plain(ehr_request_t *req, ngx_uint_t status, const char *type,
     r->headers_out.content_type_len = r->headers_out.content_type.len;
 
     ehr_reply_send(req, status, body);
+}
+
+
+void
+ehr_reply_tagged(ehr_request_t *req, const char *type, ngx_str_t *tag,
+    ehr_out_t *body)
+{
+    if (ehr_reply_tag(req, tag) != NGX_OK) {
+        body->failed = 1;
+    }
+
+    ehr_reply_plain(req, NGX_HTTP_OK, type, body);
 }
 
 
