@@ -19,6 +19,7 @@ static void *ehr_create_main_conf(ngx_conf_t *cf);
 static char *ehr_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ehr_create_loc_conf(ngx_conf_t *cf);
 static ngx_int_t ehr_postconfiguration(ngx_conf_t *cf);
+static ngx_int_t ehr_hide_path(ngx_http_request_t *r);
 static ngx_int_t ehr_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ehr_init_process(ngx_cycle_t *cycle);
 static void ehr_exit_process(ngx_cycle_t *cycle);
@@ -447,7 +448,9 @@ ehr_create_loc_conf(ngx_conf_t *cf)
 static ngx_int_t
 ehr_postconfiguration(ngx_conf_t *cf)
 {
-    ehr_main_conf_t  *conf;
+    ehr_main_conf_t            *conf;
+    ngx_http_handler_pt        *handler;
+    ngx_http_core_main_conf_t  *core;
 
     conf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ehr_module);
 
@@ -461,7 +464,35 @@ ehr_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    core = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    handler = ngx_array_push(&core->phases[NGX_HTTP_REWRITE_PHASE].handlers);
+    if (handler == NULL) {
+        return NGX_ERROR;
+    }
+
+    *handler = ehr_hide_path;
+
     return NGX_OK;
+}
+
+
+/* Before any other module of this location can log: its lines name the route's
+ * template, too, never the path.  nginx runs the handlers of a phase from the
+ * last module to the first. */
+
+static ngx_int_t
+ehr_hide_path(ngx_http_request_t *r)
+{
+    ehr_loc_conf_t  *location;
+
+    location = ngx_http_get_module_loc_conf(r, ngx_http_ehr_module);
+
+    if (location->serves != EHR_SERVES_NOTHING) {
+        r->main->log_handler = ehr_log_request;
+    }
+
+    return NGX_DECLINED;
 }
 
 

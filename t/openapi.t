@@ -78,6 +78,8 @@ sub served {
                 is $answer->{status}, 405, "$about is not there";
             } elsif (!$public{"$method $template"}) {
                 is $answer->{status}, 401, "$about wants a token";
+            } elsif ($template =~ /\{token\}/) {
+                is $answer->{status}, 404, "$about wants a key";
             } elsif ($method eq 'GET') {
                 is $answer->{status}, 200, "$about is for everybody";
             } else {

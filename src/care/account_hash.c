@@ -115,7 +115,10 @@ ehr_account_send(ehr_request_t *req, ehr_new_account_t *account,
 static void
 ehr_account_saved(ehr_request_t *req, ehr_batch_t *batch)
 {
+    ehr_out_t           json;
     ehr_new_account_t  *account = req->state;
 
-    ehr_answer_created(req, &account->answer);
+    ehr_out_init(&json, req->pool);
+    ehr_out_raw(&json, account->answer.data, account->answer.len);
+    ehr_answer_created(req, &json);
 }

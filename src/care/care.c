@@ -3,6 +3,7 @@
  */
 
 #include "../http/pages.h"
+#include "../documents/calendar.h"
 #include "care.h"
 #include "feed.h"
 #include "housekeeping.h"
@@ -13,6 +14,8 @@ const char *
 ehr_care_init(ngx_cycle_t *cycle)
 {
     const char  *fault;
+
+    ehr_calendar_init();
 
     fault = ehr_records_init(cycle);
 

@@ -9,6 +9,7 @@
 #include "../http/pages.h"
 #include "../model/resources.h"
 #include "account.h"
+#include "calendar.h"
 #include "note.h"
 #include "record.h"
 #include "treatment_plan.h"
@@ -251,6 +252,7 @@ const ehr_route_t  ehr_routes[] = {
     /* -- booking -- */
 
 #include "routes_booking.def"
+#include "routes_calendar.def"
 
     /* -- operations -- */
 

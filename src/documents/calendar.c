@@ -7,6 +7,7 @@
 
 #include <libical/ical.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,21 +118,21 @@ ehr_calendar_extension(icalcomponent *component, const char *name,
 }
 
 
-/* What is published must name who publishes (RFC 5546).  The clinic's id, not
- * a mail address: nobody should be able to answer. */
+/* What is published must name who publishes (RFC 5546).  An id, not a
+ * mail address: nobody should be able to answer. */
 
 static void
 ehr_calendar_organizer(icalcomponent *component,
     const ehr_calendar_event_t *event)
 {
-    char           address[64] = "urn:uuid:";
+    char           address[64];
     char          *clean;
     icalproperty  *property;
 
-    strncat(address, event->place_id, sizeof(address) - sizeof("urn:uuid:"));
+    snprintf(address, sizeof(address), "urn:uuid:%s", event->organizer_id);
 
     property = icalproperty_new_organizer(address);
-    clean = ehr_calendar_clean(event->place);
+    clean = ehr_calendar_clean(event->organizer);
 
     if (property && clean) {
         icalproperty_add_parameter(property, icalparameter_new_cn(clean));
@@ -220,7 +221,7 @@ ehr_calendar_event(const ehr_calendar_event_t *event)
     ehr_calendar_text(component, icalproperty_new_location, event->location);
     ehr_calendar_text(component, icalproperty_new_url, event->url);
 
-    if (event->place_id && event->place) {
+    if (event->organizer_id && event->organizer_id[0] && event->organizer) {
         ehr_calendar_organizer(component, event);
     }
 

@@ -25,8 +25,8 @@ typedef struct {
     const char             *summary;
     const char             *location;
     const char             *url;        /* of a virtual visit */
-    const char             *place_id;   /* UUID of who invites: the clinic */
-    const char             *place;      /* its name */
+    const char             *organizer_id;   /* UUID of who invites */
+    const char             *organizer;  /* the name: of the clinic */
 } ehr_calendar_event_t;
 
 /* Loads what libical reads from disk at its first use, so that no worker waits

@@ -95,7 +95,8 @@ typedef ngx_int_t (*ehr_handler_pt)(ehr_request_t *req);
 #define EHR_ROUTE_NO_BODY     0x40  /* POST without a body */
 #define EHR_ROUTE_ROOT        0x80  /* mounted by its own location */
 #define EHR_ROUTE_LIST       0x100  /* answers a list of the resource */
-#define EHR_ROUTE_PLAIN      0x200  /* answers without the envelope */
+#define EHR_ROUTE_PLAIN      0x200  /* answers without the envelope, or with
+                                       output in it */
 #define EHR_ROUTE_SECRET     0x400  /* the path's last parameter is a secret
                                        instead of a UUID: see EHR_SECRET_TEXT */
 
@@ -314,6 +315,10 @@ void ehr_reply_later(ehr_request_t *req, ngx_uint_t status,
 /* Any body that is not an envelope: JWKS, metrics, OpenAPI, CSV. */
 void ehr_reply_plain(ehr_request_t *req, ngx_uint_t status,
     const char *type, ehr_out_t *body);
+/* The same with status 200 and an ETag (quotes included): nginx answers 304 if
+ * the client has it. */
+void ehr_reply_tagged(ehr_request_t *req, const char *type, ngx_str_t *tag,
+    ehr_out_t *body);
 /* Adds a response header. NGX_ERROR without memory. */
 ngx_int_t ehr_reply_header(ehr_request_t *req, const char *name,
     ngx_str_t *value);
@@ -344,7 +349,7 @@ ngx_int_t ehr_step_idempotency(ehr_request_t *req, ehr_batch_t *batch);
  */
 ngx_int_t ehr_answer_keep(ehr_request_t *req, ehr_batch_t *batch,
     const char *json);
-void ehr_answer_created(ehr_request_t *req, const ngx_str_t *json);
+void ehr_answer_created(ehr_request_t *req, ehr_out_t *json);
 
 /*
  * Submits; step(req, batch) is called when everything is committed.  When the

@@ -98,18 +98,14 @@ ehr_answer_keep(ehr_request_t *req, ehr_batch_t *batch, const char *json)
 
 
 void
-ehr_answer_created(ehr_request_t *req, const ngx_str_t *json)
+ehr_answer_created(ehr_request_t *req, ehr_out_t *json)
 {
-    ehr_out_t    data;
     ehr_reply_t  reply;
-
-    ehr_out_init(&data, req->pool);
-    ehr_out_raw(&data, json->data, json->len);
 
     ngx_memzero(&reply, sizeof(ehr_reply_t));
     reply.status = NGX_HTTP_CREATED;
     reply.message = EHR_MESSAGE_CREATED;
-    reply.data = &data;
+    reply.data = json;
 
     ehr_reply(req, &reply);
 }
@@ -144,7 +140,8 @@ ehr_answer_failed(ehr_request_t *req, ehr_batch_t *batch)
 static void
 ehr_answer_again(ehr_request_t *req, ehr_batch_t *batch)
 {
-    ngx_str_t  json;
+    ngx_str_t  kept;
+    ehr_out_t  json;
 
     if (PQntuples(batch->results[1]) == 0) {
         ehr_reply_message(req, NGX_HTTP_CONFLICT, EHR_MESSAGE_CONFLICT);
@@ -152,6 +149,8 @@ ehr_answer_again(ehr_request_t *req, ehr_batch_t *batch)
     }
 
     req->replayed = 1;
-    json = ehr_result_value(batch->results[1], 0, 0);
+    kept = ehr_result_value(batch->results[1], 0, 0);
+    ehr_out_init(&json, req->pool);
+    ehr_out_raw(&json, kept.data, kept.len);
     ehr_answer_created(req, &json);
 }

@@ -557,7 +557,7 @@ ehr_openapi_success(const ehr_route_t *route)
     char     name[96];
     json_t  *data, *envelope;
 
-    if (route->flags & EHR_ROUTE_PLAIN) {
+    if ((route->flags & EHR_ROUTE_PLAIN) && route->output == NULL) {
         return json_pack("{s:s}", "description", route->about);
     }
 

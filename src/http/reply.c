@@ -332,6 +332,9 @@ ehr_reply_send(ehr_request_t *req, ngx_uint_t status, ehr_out_t *body)
     r->headers_in.if_match = NULL;
     r->headers_in.if_unmodified_since = NULL;
 
+    /* no answer has a date, and a tag is more exact: RFC 9110 13.1.3 */
+    r->headers_in.if_modified_since = NULL;
+
     if (ehr_reply_header(req, "Cache-Control", &no_store) != NGX_OK
         || ehr_reply_header(req, "X-Request-Id", &req->id) != NGX_OK)
     {

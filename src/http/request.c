@@ -6,7 +6,6 @@
 #include "http.h"
 #include "body.h"
 #include "pages.h"
-#include "variables.h"
 
 
 static void ehr_request_cleanup(void *data);
@@ -134,8 +133,6 @@ ehr_request_create(ngx_http_request_t *r)
     if (cleanup == NULL) {
         return NULL;
     }
-
-    r->main->log_handler = ehr_log_request;
 
     req->http = r;
     req->pool = r->pool;

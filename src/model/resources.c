@@ -30,6 +30,7 @@ const ehr_resource_t *const  ehr_resources[] = {
     &ehr_resource_patients,
     &ehr_resource_family,
     &ehr_resource_care_team,
+    &ehr_resource_calendar_feeds,
 
     &ehr_resource_equipment,
     &ehr_resource_schedules,

@@ -42,6 +42,9 @@ extern const ehr_resource_t  ehr_resource_schedules;
 extern const ehr_resource_t  ehr_resource_schedule_exceptions;
 extern const ehr_resource_t  ehr_resource_appointments;
 
+/* Calendars (resource_calendar.c) */
+extern const ehr_resource_t  ehr_resource_calendar_feeds;
+
 /* The clinical record (resource_encounters.c, resource_notes.c,
  * resource_vitals.c, resource_history.c, resource_medications.c) */
 extern const ehr_resource_t  ehr_resource_encounters;

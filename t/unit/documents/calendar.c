@@ -17,8 +17,8 @@ static const ehr_calendar_event_t  visit = {
     .changed = 1790000000, .version = 3,
     .summary = "Appointment with Ana Núñez",
     .location = "Clínica Norte, Calle Mayor 1; Madrid",
-    .place_id = "7b0a2c4e-1111-4222-8333-444455556666",
-    .place = "Clínica \"Norte\": Madrid",
+    .organizer_id = "7b0a2c4e-1111-4222-8333-444455556666",
+    .organizer = "Clínica \"Norte\": Madrid",
 };
 
 
@@ -184,7 +184,7 @@ no_text_leaves_its_line(void **state)
     event.summary = "a\r\nATTENDEE:mailto:x@y.example\nb\x01\x7f\tc";
     event.location = "END:VEVENT\r\nEND:VCALENDAR\r\n";
     event.url = "https://a.example/\r\nDESCRIPTION:x";
-    event.place = "a\"\r\nCOMMENT:x\r\n";
+    event.organizer = "a\"\r\nCOMMENT:x\r\n";
 
     calendar = read_back(NULL, &event);
     component = icalcomponent_get_first_component(calendar,

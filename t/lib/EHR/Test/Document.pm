@@ -72,10 +72,11 @@ sub operation {
     };
 }
 
-# All that have a list and can be added to.
+# All that have a list, can be added to, read and changed.
 sub resources {
     my ($self) = @_;
-    return @{ $self->{resources} ||= [ map { $self->resource($_) }
+    return @{ $self->{resources} ||= [ grep { $_->{list} && $_->{update} }
+        map { $self->resource($_) }
         grep { $_->{method} eq 'POST' && $_->{status} == 201 && !$_->{public} }
         $self->operations ] };
 }

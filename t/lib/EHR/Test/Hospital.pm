@@ -43,6 +43,7 @@ sub create {
     $self->make_patient($_) for qw(own foreign);
     $self->make_portal;
     $self->make_administration;
+    $self->make_feed;
     return $self;
 }
 
@@ -168,6 +169,16 @@ sub make_portal {
         'doctors/' . $self->id('doctors') . '/ratings',
         { encounterId => $self->of('own', 'encounters'), score => 4 },
         $patient)->{id};
+}
+
+# A private feed of the doctor's calendar, and its key.
+sub make_feed {
+    my ($self) = @_;
+    my $feed = $self->add('calendar/feeds', {},
+        $self->{accounts}->client('doctor'));
+
+    $self->{ids}{feeds} = $feed->{id};
+    ($self->{ids}{'feed-key'}) = $feed->{url} =~ m{([\w-]{43})\.ics\z};
 }
 
 sub make_administration {
