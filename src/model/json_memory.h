@@ -2,9 +2,10 @@
  * JSON texts read safely when there is no memory.
  *
  * jansson 2.14 does not look whether a character it read could be kept: a
- * string whose buffer could not grow comes out shorter, without an error.  In
- * a patient's record that is a wrong dose; so every text is read through
- * here, and none but a whole one comes out.
+ * string whose buffer could not grow comes out shorter, without an error, and
+ * one that lost its closing quote is read beyond its end.  In a patient's
+ * record that is a wrong dose; so every text is read through here, and none
+ * but a whole one comes out.
  */
 
 #ifndef EHR_JSON_MEMORY_H
