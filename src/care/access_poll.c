@@ -19,7 +19,7 @@ ehr_poll_access(void)
 {
     ehr_batch_t  *batch;
 
-    batch = ehr_housekeeping_batch(0);
+    batch = ehr_housekeeping_batch(EHR_LANE_AUDIT, 0);
 
     if (batch == NULL) {
         ehr_task_done(EHR_TASK_POLL, 0);

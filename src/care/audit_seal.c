@@ -52,7 +52,7 @@ ehr_seal_audit(void)
 {
     ehr_batch_t  *batch;
 
-    batch = ehr_housekeeping_batch(0);
+    batch = ehr_housekeeping_batch(EHR_LANE_AUDIT, 0);
 
     if (batch == NULL) {
         ehr_seal_over(0);
@@ -93,7 +93,7 @@ ehr_seal_head_done(ehr_batch_t *batch, void *data)
     ehr_seal_copy(ehr_seal.previous, sizeof(ehr_seal.previous),
                   batch->results[1], 2);
 
-    next = ehr_housekeeping_batch(0);
+    next = ehr_housekeeping_batch(EHR_LANE_AUDIT, 0);
 
     if (next == NULL) {
         ehr_seal_over(0);
@@ -137,7 +137,7 @@ ehr_seal_rows_done(ehr_batch_t *batch, void *data)
         return;
     }
 
-    next = ehr_housekeeping_batch(1);
+    next = ehr_housekeeping_batch(EHR_LANE_AUDIT, 1);
 
     if (next == NULL) {
         ehr_seal_over(0);

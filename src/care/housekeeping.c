@@ -152,11 +152,11 @@ ehr_task_soon(ehr_task_t task)
 
 
 ehr_batch_t *
-ehr_housekeeping_batch(ngx_uint_t writes)
+ehr_housekeeping_batch(ehr_lane_t lane, ngx_uint_t writes)
 {
     ehr_batch_t  *batch;
 
-    batch = ehr_step_system(writes);
+    batch = ehr_step_system(lane, writes);
 
     if (batch) {
         batch->background = 1;

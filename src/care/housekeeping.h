@@ -13,8 +13,9 @@
 ngx_int_t ehr_housekeeping_start(ngx_cycle_t *cycle);
 void ehr_housekeeping_stop(void);
 
-/* A batch with scope 'system' and nobody as actor.  NULL without memory. */
-ehr_batch_t *ehr_housekeeping_batch(ngx_uint_t writes);
+/* A batch with scope 'system' and nobody as actor.  NULL without memory.  The
+ * audit lane is for what never waits for a record's lock. */
+ehr_batch_t *ehr_housekeeping_batch(ehr_lane_t lane, ngx_uint_t writes);
 
 /* Submits; an error is logged with `what` by ehr_housekeeping_failed(). */
 ngx_int_t ehr_housekeeping_send(ehr_batch_t *batch, ehr_batch_done_pt done);

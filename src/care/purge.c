@@ -14,7 +14,7 @@ ehr_purge(void)
     ehr_batch_t  *batch;
     ehr_param_t   day, month;
 
-    batch = ehr_housekeeping_batch(1);
+    batch = ehr_housekeeping_batch(EHR_LANE_MAIN, 1);
 
     if (batch == NULL) {
         ehr_task_done(EHR_TASK_PURGE, 0);

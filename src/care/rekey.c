@@ -70,7 +70,7 @@ ehr_rekey(void)
         return;
     }
 
-    batch = ehr_housekeeping_batch(0);
+    batch = ehr_housekeeping_batch(EHR_LANE_MAIN, 0);
 
     if (batch == NULL) {
         ehr_task_done(EHR_TASK_REKEY, 0);
@@ -135,7 +135,7 @@ ehr_rekey_find_done(ehr_batch_t *batch, void *data)
     }
 
     record = ehr_record_of(ehr_resources[ehr_rekey_resource]);
-    next = ehr_housekeeping_batch(1);
+    next = ehr_housekeeping_batch(EHR_LANE_MAIN, 1);
 
     if (next == NULL) {
         ehr_task_done(EHR_TASK_REKEY, 0);

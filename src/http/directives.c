@@ -194,8 +194,12 @@ ehr_conf_database(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
         lane = &conf->store.lanes[EHR_LANE_REPORTS];
         lane->statement_timeout = 30000;
 
+    } else if (ngx_strcmp(value[1].data, "audit") == 0) {
+        lane = &conf->store.lanes[EHR_LANE_AUDIT];
+        lane->statement_timeout = 5000;
+
     } else {
-        return EHR_INVALID("\"%V\" is not a lane: main or reports",
+        return EHR_INVALID("\"%V\" is not a lane: main, reports or audit",
                            &value[1]);
     }
 

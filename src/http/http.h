@@ -336,7 +336,7 @@ ehr_batch_t *ehr_step_begin(ehr_request_t *req, ehr_lane_t lane, ehr_as_t as);
 
 /* The same for the worker's own work: scope 'system', nobody's request.
  * `writes` as in ehr_batch_t. */
-ehr_batch_t *ehr_step_system(ngx_uint_t writes);
+ehr_batch_t *ehr_step_system(ehr_lane_t lane, ngx_uint_t writes);
 
 /* Adds the idempotency check if the request has a key; after it the batch
  * either is the first of its kind or fails with EH200/EH409/EH422. */

@@ -159,7 +159,8 @@ ehr_metric_store(ehr_out_t *out)
 
     static const char  *labels[EHR_LANES] = {
         [EHR_LANE_MAIN] = "{lane=\"main\"}",
-        [EHR_LANE_REPORTS] = "{lane=\"reports\"}"
+        [EHR_LANE_REPORTS] = "{lane=\"reports\"}",
+        [EHR_LANE_AUDIT] = "{lane=\"audit\"}"
     };
 
     ehr_store_status(ehr_worker.store, &status);

@@ -5,7 +5,8 @@
  * gets it.  One insert a read would cost a flush of the write-ahead log each;
  * so a worker has at most one insert under way and gathers what arrives
  * meanwhile for the next one.  Nobody waits for a timer: under light load a
- * read is written at once, under heavy load hundreds share a commit.
+ * read is written at once, under heavy load hundreds share a commit.  It has a
+ * lane of its own, where no lock of a record holds it up.
  */
 
 #include "body.h"
@@ -158,7 +159,7 @@ ehr_audit_batch(void)
 {
     ehr_batch_t  *batch;
 
-    batch = ehr_step_system(1);
+    batch = ehr_step_system(EHR_LANE_AUDIT, 1);
 
     if (batch && ehr_audit_statement(batch) != NGX_OK) {
         ehr_batch_destroy(batch);

@@ -218,12 +218,12 @@ ehr_step_begin(ehr_request_t *req, ehr_lane_t lane, ehr_as_t as)
 
 
 ehr_batch_t *
-ehr_step_system(ngx_uint_t writes)
+ehr_step_system(ehr_lane_t lane, ngx_uint_t writes)
 {
     ehr_batch_t  *batch;
     ehr_param_t   params[3];
 
-    batch = ehr_batch_create(ehr_worker.store, EHR_LANE_MAIN);
+    batch = ehr_batch_create(ehr_worker.store, lane);
     if (batch == NULL) {
         return NULL;
     }

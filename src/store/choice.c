@@ -141,14 +141,15 @@ ehr_choice_free(ehr_pool_t *pool)
 
 
 /* Whether a lengthy batch may go to a connection: the last one without
- * anything lengthy is left to reads, and what may go in a group, or was in one
- * that failed, does not queue up behind something lengthy. */
+ * anything lengthy is left to reads (the audit lane has none that count), and
+ * what may go in a group, or was in one that failed, does not queue up behind
+ * something lengthy. */
 static ngx_uint_t
 ehr_choice_allows(ehr_pool_t *pool, ehr_connection_t *connection,
     ehr_batch_t *batch, ngx_uint_t calm)
 {
     if (connection->lengthy == 0) {
-        return calm > 1 || pool->up == 1;
+        return calm > 1 || pool->up == 1 || pool->lane == EHR_LANE_AUDIT;
     }
 
     return !batch->groupable;

@@ -11,6 +11,10 @@
 #include <netdb.h>
 
 
+/* Connections of the audit lane where it is not configured: one for what goes
+ * through many rows. */
+#define EHR_CONNINFO_AUDIT  2
+
 static char *ehr_conninfo_lane(ngx_conf_t *cf, ehr_store_conf_t *conf,
     ehr_lane_conf_t *lane_conf, ehr_lane_t lane);
 static char *ehr_conninfo_build(ehr_conninfo_t *conninfo, ehr_lane_t lane);
@@ -20,6 +24,11 @@ char *
 ehr_store_prepare_conf(ngx_conf_t *cf, ehr_store_conf_t *conf)
 {
     ngx_uint_t  lane;
+
+    if (conf->lanes[EHR_LANE_AUDIT].conninfo.len == 0) {
+        conf->lanes[EHR_LANE_AUDIT] = conf->lanes[EHR_LANE_MAIN];
+        conf->lanes[EHR_LANE_AUDIT].connections = EHR_CONNINFO_AUDIT;
+    }
 
     for (lane = 0; lane < EHR_LANES; lane++) {
         if (ehr_conninfo_lane(cf, conf, &conf->lanes[lane], lane)

@@ -24,6 +24,8 @@ typedef struct ehr_statement_s  ehr_statement_t;
 typedef enum {
     EHR_LANE_MAIN,          /* short statements, reads and writes */
     EHR_LANE_REPORTS,       /* slow reads; may go to a standby */
+    EHR_LANE_AUDIT,         /* what must not wait for locks of records: audit
+                               rows of reads, and what every node looks at */
     EHR_LANES
 } ehr_lane_t;
 
@@ -33,7 +35,8 @@ typedef enum {
 typedef struct {
     ngx_str_t           conninfo;       /* libpq conninfo or URI;
                                            len == 0: lane is not configured;
-                                           reports falls back to main */
+                                           reports falls back to main, audit
+                                           has two connections of main's */
     ngx_uint_t          connections;    /* per worker */
     ngx_uint_t          pipeline;       /* batches in flight a connection */
     ngx_uint_t          queue;          /* batches waiting beyond that */

@@ -39,8 +39,9 @@ my $env = chaos_environment(name => 'slow', edit => sub {
 });
 
 subtest 'a table is locked for 2 s' => sub {
-    my $writes = start_load($env, processes => 1, connections => 2,
-        mix => { write => 1 });
+    # more than there are connections to the database
+    my $writes = start_load($env, processes => 1, connections => 40,
+        mix => { write => 1, bare => 1 });
     my $reads = start_load($env, processes => 1, connections => 4,
         mix => { read => 1 });
     my @slow;
