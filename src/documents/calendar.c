@@ -28,6 +28,7 @@ static void ehr_calendar_extension(icalcomponent *component,
     const char *name, const char *text);
 static void ehr_calendar_organizer(icalcomponent *component,
     const ehr_calendar_event_t *event);
+static char *ehr_calendar_print(icalcomponent *component);
 
 
 void
@@ -73,14 +74,18 @@ ehr_calendar_clean(const char *text)
 }
 
 
-/* NULL, for there was no memory, is left out. */
+/* A property that could not be made is remembered where libical remembers what
+ * went wrong: see ehr_calendar_print(). */
 
 static void
 ehr_calendar_add(icalcomponent *component, icalproperty *property)
 {
-    if (property) {
-        icalcomponent_add_property(component, property);
+    if (property == NULL) {
+        icalerrno = ICAL_NEWFAILED_ERROR;
+        return;
     }
+
+    icalcomponent_add_property(component, property);
 }
 
 
@@ -95,10 +100,8 @@ ehr_calendar_text(icalcomponent *component,
     }
 
     clean = ehr_calendar_clean(text);
-    if (clean) {
-        ehr_calendar_add(component, make(clean));
-        free(clean);
-    }
+    ehr_calendar_add(component, clean ? make(clean) : NULL);
+    free(clean);
 }
 
 
@@ -113,8 +116,9 @@ ehr_calendar_extension(icalcomponent *component, const char *name,
     property = icalproperty_new_x(text);
     if (property) {
         icalproperty_set_x_name(property, name);
-        icalcomponent_add_property(component, property);
     }
+
+    ehr_calendar_add(component, property);
 }
 
 
@@ -138,8 +142,28 @@ ehr_calendar_organizer(icalcomponent *component,
         icalproperty_add_parameter(property, icalparameter_new_cn(clean));
     }
 
+    ehr_calendar_add(component, clean ? property : NULL);
     free(clean);
-    ehr_calendar_add(component, property);
+}
+
+
+/* The text; the component is used up.  NULL if any part of it is missing: an
+ * event without its room or half a name is worse than none. */
+
+static char *
+ehr_calendar_print(icalcomponent *component)
+{
+    char  *text;
+
+    text = icalcomponent_as_ical_string_r(component);
+    icalcomponent_free(component);
+
+    if (icalerrno != ICAL_NO_ERROR) {
+        free(text);
+        return NULL;
+    }
+
+    return text;
 }
 
 
@@ -148,6 +172,8 @@ ehr_calendar_head(const char *name)
 {
     char           *text, *tail, *clean;
     icalcomponent  *calendar;
+
+    icalerror_clear_errno();
 
     calendar = icalcomponent_new_vcalendar();
     if (calendar == NULL) {
@@ -161,12 +187,14 @@ ehr_calendar_head(const char *name)
 
     if (name) {
         clean = ehr_calendar_clean(name);
-
-        if (clean) {
-            ehr_calendar_add(calendar, icalproperty_new_name(clean));
-            ehr_calendar_extension(calendar, "X-WR-CALNAME", clean);
-            free(clean);
+        if (clean == NULL) {
+            icalcomponent_free(calendar);
+            return NULL;
         }
+
+        ehr_calendar_add(calendar, icalproperty_new_name(clean));
+        ehr_calendar_extension(calendar, "X-WR-CALNAME", clean);
+        free(clean);
 
         ehr_calendar_add(calendar, icalproperty_new_from_string(
             "REFRESH-INTERVAL;VALUE=DURATION:" EHR_CALENDAR_REFRESH));
@@ -174,8 +202,7 @@ ehr_calendar_head(const char *name)
                                EHR_CALENDAR_REFRESH);
     }
 
-    text = icalcomponent_as_ical_string_r(calendar);
-    icalcomponent_free(calendar);
+    text = ehr_calendar_print(calendar);
 
     /* the events come before its last line */
 
@@ -191,8 +218,9 @@ ehr_calendar_head(const char *name)
 char *
 ehr_calendar_event(const ehr_calendar_event_t *event)
 {
-    char           *text;
     icalcomponent  *component;
+
+    icalerror_clear_errno();
 
     component = icalcomponent_new_vevent();
     if (component == NULL) {
@@ -225,8 +253,5 @@ ehr_calendar_event(const ehr_calendar_event_t *event)
         ehr_calendar_organizer(component, event);
     }
 
-    text = icalcomponent_as_ical_string_r(component);
-    icalcomponent_free(component);
-
-    return text;
+    return ehr_calendar_print(component);
 }
