@@ -46,8 +46,8 @@ static const ehr_feed_step_t  ehr_feed_steps[] = {
       ehr_feed_group_row, ehr_feed_groups_end },
 
     { "COPY (SELECT resource, starts_at, ends_at, slot_minutes, capacity,"
-      " clinic_id, room_id FROM ehr.open_periods(NULL, '%1', '%2'))"
-      " TO STDOUT",
+      " clinic_id, room_id FROM ehr.open_periods(NULL, '%1', '%2')"
+      " ORDER BY resource, starts_at) TO STDOUT",
       ehr_feed_period_row, ehr_feed_periods_end },
 
     { "COPY (SELECT c.resource, c.seat, c.during"

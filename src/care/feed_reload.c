@@ -229,7 +229,8 @@ ehr_feed_ask_periods(ehr_feed_t *feed, uint32_t first, uint32_t end,
     p = ehr_feed_day(p, last, first);
     p = ngx_slprintf(p, last, "', '");
     p = ehr_feed_day(p, last, end);
-    p = ngx_slprintf(p, last, "')) TO STDOUT");
+    p = ngx_slprintf(p, last,
+                     "') ORDER BY resource, starts_at) TO STDOUT");
     *p = '\0';
 
     return ehr_feed_asked_sql(feed,

@@ -11,6 +11,7 @@ package EHR::Replay::Hospital;
 
 use strict;
 use warnings;
+use utf8;
 
 use JSON::PP ();
 
