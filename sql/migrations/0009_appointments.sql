@@ -326,6 +326,17 @@ BEGIN
 END
 $$;
 
+-- What a system parameter is set to: its value or, as the API wants that to be
+-- an object, the member "value" of it.  Null without it.
+CREATE FUNCTION ehr.parameter(name text) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE jsonb_typeof(p.value)
+           WHEN 'object' THEN p.value -> 'value' ELSE p.value END
+      FROM ehr.system_parameters p
+     WHERE p.key = name AND p.deleted_at IS NULL
+$$;
+
 -- A limit set by an administrator, or what holds without one.
 CREATE FUNCTION ehr.booking_limit(name text, otherwise integer)
 RETURNS integer
@@ -334,9 +345,8 @@ SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN coalesce((
         SELECT least(p.value::text::numeric, 1000000)::integer
-          FROM ehr.system_parameters p
-         WHERE p.key = name AND p.deleted_at IS NULL
-           AND jsonb_typeof(p.value) = 'number'
+          FROM ehr.parameter(name) AS p (value)
+         WHERE jsonb_typeof(p.value) = 'number'
            AND p.value::text::numeric >= 0), otherwise);
 END
 $$;

@@ -135,9 +135,7 @@ BEGIN
     INSERT INTO ehr.calendar_feeds (id, user_id, doctor_id, name, token_hash)
     VALUES (feed, ehr.actor(), doctor, title, hash);
 
-    RETURN (SELECT rtrim(p.value ->> 'value', '/')
-              FROM ehr.system_parameters p
-             WHERE p.key = 'publicUrl' AND p.deleted_at IS NULL);
+    RETURN rtrim(ehr.parameter('publicUrl') #>> '{}', '/');
 END
 $$;
 
@@ -215,9 +213,9 @@ CREATE FUNCTION ehr.calendar_feed_detail() RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
     SELECT coalesce((
-        SELECT p.value ->> 'value' FROM ehr.system_parameters p
-         WHERE p.key = 'calendarFeedDetail' AND p.deleted_at IS NULL
-           AND p.value ->> 'value' IN ('NONE', 'INITIALS', 'NAME')),
+        SELECT p.value #>> '{}' FROM ehr.parameter('calendarFeedDetail')
+            AS p (value)
+         WHERE p.value #>> '{}' IN ('NONE', 'INITIALS', 'NAME')),
         'INITIALS')
 $$;
 
