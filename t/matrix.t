@@ -4,7 +4,7 @@
 #
 # One rule makes the request of every route, and changes nothing:
 #
-#   {id}, {patientId}, {doctorId}, {appointmentId}, {token}
+#   {id}, {patientId}, {doctorId}, {appointmentId}, {token}, {holdToken}
 #            a row that is there: the patient is the PATIENT account's own and
 #            of the DOCTOR account's care team, a {id} below a patient is
 #            that patient's; in DELETE and in POST without a body a random id
@@ -141,6 +141,7 @@ sub filled {
     $path =~ s/\{doctorId\}/$hospital->id('doctors')/e;
     $path =~ s/\{appointmentId\}/$hospital->appointment('own')/e;
     $path =~ s/\{token\}/$hospital->id('feed-key')/e;
+    $path =~ s/\{holdToken\}/$random/;
     $path =~ s/\{id\}/$missing ? $random : id_of($name)/e;
     return $path;
 }

@@ -24,7 +24,8 @@ my @moving = qw(version updatedAt updatedBy averageRating ratingCount
     possibleDuplicateIds);
 
 cmp_ok scalar @resources, '>=', 20, 'resources to test';
-life_of($_) for @resources;
+# appointments are cancelled, not deleted: t/appointments.t
+life_of($_) for grep { $_->{name} ne 'appointments' } @resources;
 references_of($_) for @resources;
 rules_of_care();
 

@@ -11,61 +11,34 @@ static ngx_int_t ehr_user_save(ehr_request_t *req,
 static void ehr_user_saved(ehr_request_t *req, ehr_batch_t *batch);
 
 
-/* The users descriptor and a password; the latter is taken out before the
- * former sees the body. */
-
 ngx_int_t
 ehr_account_create_user(ehr_request_t *req)
 {
-    int                  rc;
-    json_t              *secret;
-    ehr_values_t         values;
-    ehr_record_t        *record = ehr_request_record(req);
-    ehr_fields_t         fields;
-    ehr_new_account_t   *account;
-    ehr_field_errors_t   errors;
+    ngx_int_t           rc;
+    ehr_values_t        values;
+    ehr_new_account_t  *account;
+    ehr_field_errors_t  errors;
 
     account = ngx_pcalloc(req->pool, sizeof(ehr_new_account_t));
-    secret = json_object();
-
-    if (account == NULL || secret == NULL) {
-        json_decref(secret);
+    if (account == NULL) {
         return NGX_ERROR;
     }
 
     account->save = ehr_user_save;
 
-    if (json_is_object(req->json) && json_object_get(req->json, "password")) {
-        (void) json_object_set(secret, "password",
-                               json_object_get(req->json, "password"));
-        (void) json_object_del(req->json, "password");
-    }
-
     /* hashing is dear: nothing else may be wrong when it begins */
 
-    ehr_fields_plain(&ehr_input_password, &fields);
+    rc = ehr_record_input(req, ehr_request_record(req), EHR_ON_CREATE,
+                          &ehr_input_password, &values, &account->values,
+                          &errors);
 
-    rc = ehr_validate(record->fields, req->json, EHR_ON_CREATE,
-                      req->who.permissions, &req->arena, &values, &errors);
-
-    if (rc == 0) {
-        rc = ehr_validate(&fields, secret, EHR_ON_CREATE,
-                          req->who.permissions, &req->arena,
-                          &account->values, &errors);
-    }
-
-    json_decref(secret);
-
-    if (rc == -1) {
+    if (rc == NGX_OK && errors.n) {
         ehr_reply_invalid(req, &errors);
         return NGX_OK;
     }
 
-    if (rc != 0) {
-        return NGX_ERROR;
-    }
-
-    return ehr_account_hash(req, account, account->values.values[0]);
+    return (rc == NGX_OK)
+           ? ehr_account_hash(req, account, account->values.values[0]) : rc;
 }
 
 

@@ -29,12 +29,14 @@ void ehr_poll_access(void);
 void ehr_seal_audit(void);
 void ehr_purge(void);
 void ehr_rekey(void);
+void ehr_expire_holds(void);
 
 typedef enum {
     EHR_TASK_POLL,
     EHR_TASK_SEAL,
     EHR_TASK_PURGE,
     EHR_TASK_REKEY,
+    EHR_TASK_HOLDS,
     EHR_TASKS
 } ehr_task_t;
 

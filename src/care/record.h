@@ -99,6 +99,33 @@ void ehr_record_reply_row(ehr_request_t *req, ehr_record_t *record,
 ngx_int_t ehr_record_send_read(ehr_request_t *req, ehr_record_t *record,
     ngx_str_t *id);
 
+/*
+ * Checks a body that is a row and some fields of `beside`; what is wrong is in
+ * errors.  Those fields are taken out of the body.  The path's parent is put
+ * into it.  NGX_OK, NGX_DONE (answered) or NGX_ERROR (record_input.c).
+ */
+ngx_int_t ehr_record_input(ehr_request_t *req, ehr_record_t *record,
+    ehr_write_t write, const ehr_resource_t *beside, ehr_values_t *values,
+    ehr_values_t *more, ehr_field_errors_t *errors);
+
+/* The checked value of a field of the request's resource. */
+ehr_value_t ehr_record_value(ehr_request_t *req, const ehr_values_t *values,
+    const char *name);
+
+/* Puts the parent's id, which comes from the path, into the body, which may
+ * repeat it.  NGX_OK, NGX_DONE (answered) or NGX_ERROR. */
+ngx_int_t ehr_record_parent_field(ehr_request_t *req, ehr_record_t *record,
+    json_t *body);
+
+/* Adds the update of the fields that are present in the values; version: the
+ * one it must have, or NULL. */
+ngx_int_t ehr_record_add_update(ehr_request_t *req, ehr_record_t *record,
+    ngx_str_t *id, const char *version, const ehr_values_t *values,
+    ehr_batch_t *batch);
+
+/* Expected version of If-Match as a parameter, or null. */
+ngx_int_t ehr_record_expected(ehr_request_t *req, ehr_param_t *param);
+
 /* The item's id: last path parameter, or the actor's on ROUTE_SELF. */
 ngx_str_t *ehr_record_id(ehr_request_t *req);
 

@@ -6,8 +6,6 @@
 #include "record.h"
 
 
-static ngx_int_t ehr_record_parent_field(ehr_request_t *req,
-    ehr_record_t *record, json_t *body);
 static ngx_int_t ehr_record_add_insert(ehr_request_t *req,
     ehr_record_t *record, const ehr_values_t *values, ehr_batch_t *batch,
     ngx_str_t *id);
@@ -129,9 +127,7 @@ ehr_record_add_made(ehr_request_t *req, ehr_record_t *record, ngx_str_t *id,
 }
 
 
-/* The parent's id comes from the path; the body may repeat it. */
-
-static ngx_int_t
+ngx_int_t
 ehr_record_parent_field(ehr_request_t *req, ehr_record_t *record,
     json_t *body)
 {

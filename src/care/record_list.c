@@ -19,7 +19,6 @@ static ngx_int_t ehr_list_push_equal(ehr_request_t *req,
     ehr_listing_t *listing, ngx_array_t *params);
 static ngx_int_t ehr_list_push_page(ehr_request_t *req,
     ehr_listing_t *listing, ngx_array_t *params);
-static void ehr_list_done(ehr_request_t *req, ehr_batch_t *batch);
 static void ehr_list_write(ehr_request_t *req, ehr_listing_t *listing,
     PGresult *result);
 static ngx_int_t ehr_list_meta(ehr_request_t *req, ehr_listing_t *listing,
@@ -268,7 +267,7 @@ ehr_list_params(ehr_request_t *req, ehr_listing_t *listing, int count,
 }
 
 
-static void
+void
 ehr_list_done(ehr_request_t *req, ehr_batch_t *batch)
 {
     ngx_int_t       rc;

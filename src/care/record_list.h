@@ -48,6 +48,8 @@ ngx_int_t ehr_list_parse(ehr_request_t *req, ehr_listing_t *listing);
 /* Sends its statements (record_list.c); `lane` and what to do with them. */
 ngx_int_t ehr_list_send(ehr_request_t *req, ehr_listing_t *listing,
     ehr_lane_t lane, ehr_step_pt step);
+/* The step that answers with the page of rows. */
+void ehr_list_done(ehr_request_t *req, ehr_batch_t *batch);
 
 /*
  * Audits what a result shows: a list below a patient is one read of that

@@ -9,12 +9,8 @@
 
 
 static ngx_int_t ehr_record_write(ehr_request_t *req, ehr_write_t write);
-static ngx_int_t ehr_record_add_update(ehr_request_t *req,
-    ehr_record_t *record, const ehr_values_t *values, ehr_batch_t *batch);
 static ngx_int_t ehr_record_add_by_id(ehr_request_t *req,
     ehr_record_t *record, ehr_sql_t kind, ehr_batch_t *batch);
-static ngx_int_t ehr_record_expected(ehr_request_t *req,
-    ehr_param_t *param);
 static void ehr_record_write_done(ehr_request_t *req, ehr_batch_t *batch);
 static void ehr_record_delete_done(ehr_request_t *req, ehr_batch_t *batch);
 static void ehr_record_restore_done(ehr_request_t *req, ehr_batch_t *batch);
@@ -40,6 +36,7 @@ ehr_record_write(ehr_request_t *req, ehr_write_t write)
 {
     int                  rc;
     ehr_batch_t         *batch;
+    ehr_param_t          version;
     ehr_values_t         values;
     ehr_record_t        *record = ehr_request_record(req);
     ehr_field_errors_t   errors;
@@ -64,7 +61,10 @@ ehr_record_write(ehr_request_t *req, ehr_write_t write)
     if (ehr_record_add_references(req, record, &values,
                                   (char *) ehr_record_id(req)->data, batch)
         != NGX_OK
-        || ehr_record_add_update(req, record, &values, batch) != NGX_OK
+        || ehr_record_expected(req, &version) != NGX_OK
+        || ehr_record_add_update(req, record, ehr_record_id(req),
+                                 version.value, &values, batch)
+           != NGX_OK
         || ehr_record_add_by_id(req, record, EHR_SQL_EXPLAIN, batch)
            != NGX_OK)
     {
@@ -118,9 +118,7 @@ ehr_record_add_references(ehr_request_t *req, ehr_record_t *record,
 }
 
 
-/* The version that If-Match names, or null. */
-
-static ngx_int_t
+ngx_int_t
 ehr_record_expected(ehr_request_t *req, ehr_param_t *param)
 {
     u_char     *text;
@@ -145,12 +143,12 @@ ehr_record_expected(ehr_request_t *req, ehr_param_t *param)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ehr_record_add_update(ehr_request_t *req, ehr_record_t *record,
-    const ehr_values_t *values, ehr_batch_t *batch)
+    ngx_str_t *id, const char *version, const ehr_values_t *values,
+    ehr_batch_t *batch)
 {
     u_char       *mask;
-    ngx_str_t    *id = ehr_record_id(req);
     ngx_array_t   params;
     ehr_param_t  *param;
 
@@ -170,11 +168,11 @@ ehr_record_add_update(ehr_request_t *req, ehr_record_t *record,
     ngx_memzero(param, 3 * sizeof(ehr_param_t));
 
     param[0].value = (char *) id->data;
+    param[1].value = version;
     param[2].value = (char *) mask;
 
-    if (ehr_record_expected(req, &param[1]) != NGX_OK
-        || ehr_record_push_values(req, record, values, id, 1, &params)
-           != NGX_OK)
+    if (ehr_record_push_values(req, record, values, id, 1, &params)
+        != NGX_OK)
     {
         return NGX_ERROR;
     }

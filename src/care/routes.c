@@ -9,6 +9,7 @@
 #include "../http/pages.h"
 #include "../model/resources.h"
 #include "account.h"
+#include "booking.h"
 #include "calendar.h"
 #include "note.h"
 #include "record.h"

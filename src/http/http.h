@@ -97,6 +97,8 @@ typedef ngx_int_t (*ehr_handler_pt)(ehr_request_t *req);
 #define EHR_ROUTE_LIST       0x100  /* answers a list of the resource */
 #define EHR_ROUTE_PLAIN      0x200  /* answers without the envelope, or with
                                        output in it */
+#define EHR_ROUTE_ACTION    0x1000  /* the body is the input alone, though it
+                                       makes or changes a row */
 #define EHR_ROUTE_SECRET     0x400  /* the path's last parameter is a secret
                                        instead of a UUID: see EHR_SECRET_TEXT */
 
@@ -225,6 +227,10 @@ const char *ehr_request_text(ehr_request_t *req, const ngx_str_t *text);
  * answers 422 or 403 by itself.  NGX_OK, NGX_DONE (answered) or NGX_ERROR. */
 ngx_int_t ehr_request_input(ehr_request_t *req, const ehr_resource_t *input,
     ehr_values_t *values);
+/* The same without an answer: what is wrong is in errors.  NGX_OK or
+ * NGX_ERROR. */
+ngx_int_t ehr_request_check(ehr_request_t *req, const ehr_resource_t *input,
+    ehr_values_t *values, ehr_field_errors_t *errors);
 /* The same for the query string: 400 names the parameter. */
 ngx_int_t ehr_request_query(ehr_request_t *req, const ehr_resource_t *input,
     ehr_values_t *values);
@@ -266,6 +272,8 @@ typedef struct {
 void ehr_out_init(ehr_out_t *out, ngx_pool_t *pool);
 void ehr_out_raw(ehr_out_t *out, const void *data, size_t len);
 #define ehr_out_literal(out, text)  ehr_out_raw(out, text, sizeof(text) - 1)
+/* Appends the buffers of part, which is used up. */
+void ehr_out_join(ehr_out_t *out, ehr_out_t *part);
 /* With quotes, escaped as RFC 8259 wants. */
 void ehr_out_string(ehr_out_t *out, const u_char *text, size_t len);
 void ehr_out_integer(ehr_out_t *out, int64_t value);
@@ -350,6 +358,9 @@ ngx_int_t ehr_step_idempotency(ehr_request_t *req, ehr_batch_t *batch);
 ngx_int_t ehr_answer_keep(ehr_request_t *req, ehr_batch_t *batch,
     const char *json);
 void ehr_answer_created(ehr_request_t *req, ehr_out_t *json);
+/* The failed handler that is set: answers a repetition as the first time, all
+ * else as ehr_step_failed(). */
+void ehr_answer_failed(ehr_request_t *req, ehr_batch_t *batch);
 
 /*
  * Submits; step(req, batch) is called when everything is committed.  When the

@@ -9,7 +9,6 @@
 static const char  ehr_nobody[] = "00000000-0000-0000-0000-000000000000";
 
 
-static void ehr_answer_failed(ehr_request_t *req, ehr_batch_t *batch);
 static void ehr_answer_again(ehr_request_t *req, ehr_batch_t *batch);
 
 
@@ -111,7 +110,7 @@ ehr_answer_created(ehr_request_t *req, ehr_out_t *json)
 }
 
 
-static void
+void
 ehr_answer_failed(ehr_request_t *req, ehr_batch_t *batch)
 {
     ehr_batch_t  *again;

@@ -20,10 +20,28 @@ ngx_int_t
 ehr_request_input(ehr_request_t *req, const ehr_resource_t *input,
     ehr_values_t *values)
 {
-    int                  rc;
-    json_t              *body;
-    ehr_fields_t         fields;
     ehr_field_errors_t   errors;
+
+    if (ehr_request_check(req, input, values, &errors) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (errors.n) {
+        ehr_reply_invalid(req, &errors);
+        return NGX_DONE;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ehr_request_check(ehr_request_t *req, const ehr_resource_t *input,
+    ehr_values_t *values, ehr_field_errors_t *errors)
+{
+    int            rc;
+    json_t        *body;
+    ehr_fields_t   fields;
 
     ehr_fields_plain(input, &fields);
 
@@ -33,15 +51,10 @@ ehr_request_input(ehr_request_t *req, const ehr_resource_t *input,
     }
 
     rc = ehr_validate(&fields, body, EHR_ON_CREATE, req->who.permissions,
-                      &req->arena, values, &errors);
+                      &req->arena, values, errors);
     json_decref(body);
 
-    if (rc == -1) {
-        ehr_reply_invalid(req, &errors);
-        return NGX_DONE;
-    }
-
-    return rc == 0 ? NGX_OK : NGX_ERROR;
+    return (rc == -2) ? NGX_ERROR : NGX_OK;
 }
 
 

@@ -85,6 +85,29 @@ ehr_out_raw(ehr_out_t *out, const void *data, size_t len)
 
 
 void
+ehr_out_join(ehr_out_t *out, ehr_out_t *part)
+{
+    if (part->failed) {
+        out->failed = 1;
+        return;
+    }
+
+    if (part->first == NULL) {
+        return;
+    }
+
+    if (out->last) {
+        out->last->next = part->first;
+    } else {
+        out->first = part->first;
+    }
+
+    out->last = part->last;
+    out->size += part->size;
+}
+
+
+void
 ehr_out_string(ehr_out_t *out, const u_char *text, size_t len)
 {
     u_char         escape[6];

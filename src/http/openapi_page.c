@@ -204,8 +204,9 @@ ehr_openapi_schemas(json_t *schemas)
         }
 
         fields = ehr_fields_of(route->resource);
-        kind = (route->method == NGX_HTTP_POST
-                && (route->flags & EHR_ROUTE_CREATES)) ? EHR_OPENAPI_CREATE
+        kind = (route->flags & EHR_ROUTE_ACTION) ? EHR_OPENAPI_READ
+               : (route->method == NGX_HTTP_POST
+                  && (route->flags & EHR_ROUTE_CREATES)) ? EHR_OPENAPI_CREATE
                : (route->method & (NGX_HTTP_PUT|NGX_HTTP_PATCH))
                ? EHR_OPENAPI_UPDATE : EHR_OPENAPI_READ;
 
@@ -390,7 +391,8 @@ static int
 ehr_has_row(const ehr_route_t *route)
 {
     return route->resource && route->output == NULL
-           && route->method != NGX_HTTP_DELETE;
+           && (route->method != NGX_HTTP_DELETE
+               || route->flags & EHR_ROUTE_ACTION);
 }
 
 
@@ -400,6 +402,7 @@ static int
 ehr_takes_more(const ehr_route_t *route)
 {
     return route->input && route->resource && route->output == NULL
+           && !(route->flags & EHR_ROUTE_ACTION)
            && (route->method & (NGX_HTTP_PUT|NGX_HTTP_PATCH)
                || route->flags & EHR_ROUTE_CREATES);
 }

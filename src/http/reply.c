@@ -15,7 +15,6 @@ static void ehr_reply_envelope(ehr_request_t *req, const ehr_reply_t *reply,
     ehr_out_t *out);
 static void ehr_out_message(ehr_out_t *out, ehr_message_t message,
     const char *argument, ehr_language_t language);
-static void ehr_out_join(ehr_out_t *out, ehr_out_t *part);
 static void ehr_out_errors(ehr_out_t *out, const ehr_reply_t *reply,
     ehr_language_t language);
 static void ehr_out_path(ehr_out_t *out, const ngx_str_t *uri);
@@ -166,31 +165,6 @@ ehr_out_message(ehr_out_t *out, ehr_message_t message, const char *argument,
     }
 
     ehr_out_string(out, text.data, text.len);
-}
-
-
-/* Appends the buffers of part, which is used up. */
-
-static void
-ehr_out_join(ehr_out_t *out, ehr_out_t *part)
-{
-    if (part->failed) {
-        out->failed = 1;
-        return;
-    }
-
-    if (part->first == NULL) {
-        return;
-    }
-
-    if (out->last) {
-        out->last->next = part->first;
-    } else {
-        out->first = part->first;
-    }
-
-    out->last = part->last;
-    out->size += part->size;
 }
 
 

@@ -165,16 +165,17 @@ static const ehr_field_t  appointment_fields[] = {
     EHR_FIELD_PATIENT,
 
     { .name = "doctorId", .column = "doctor_id", .type = EHR_TYPE_UUID,
-      .flags = EHR_MUST | EHR_FILTER, .reference = "doctors",
-      .about = "The doctor." },
+      .flags = EHR_NOT_NULL | EHR_FILTER, .reference = "doctors",
+      .about = "The doctor; slotId may say it too." },
 
     { .name = "clinicId", .column = "clinic_id", .type = EHR_TYPE_UUID,
       .flags = EHR_READ_ONLY | EHR_FILTER, .reference = "clinics",
       .about = "The clinic where the doctor is then." },
 
     { .name = "start", .column = "starts_at", .type = EHR_TYPE_TIMESTAMP,
-      .flags = EHR_MUST | EHR_RANGE | EHR_SORT,
-      .about = "When it begins: one of the doctor's slots." },
+      .flags = EHR_NOT_NULL | EHR_RANGE | EHR_SORT,
+      .about = "When it begins: one of the doctor's slots; slotId may say it "
+               "too." },
 
     { .name = "end", .column = "ends_at", .type = EHR_TYPE_TIMESTAMP,
       .flags = EHR_SHOWN, .about = "When it ends." },

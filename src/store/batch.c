@@ -14,6 +14,7 @@
 
 static void ehr_batch_report(ehr_batch_t *batch, ehr_outcome_t outcome);
 static void ehr_batch_finish(ehr_batch_t *batch, ehr_outcome_t outcome);
+static void ehr_batch_settle(ehr_batch_t *batch, ehr_outcome_t outcome);
 static void ehr_batch_timer_handler(ngx_event_t *ev);
 static void ehr_batch_clear(ehr_batch_t *batch);
 
@@ -364,6 +365,8 @@ ehr_batch_free(ehr_batch_t *batch)
         ngx_del_timer(&batch->private->timer);
     }
 
+    ehr_batch_settle(batch, batch->private->state == EHR_BATCH_SENT
+                            ? EHR_OUTCOME_UNKNOWN : EHR_OUTCOME_NOT_SENT);
     ehr_batch_clear(batch);
     ngx_destroy_pool(batch->pool);
 }
@@ -426,8 +429,25 @@ ehr_batch_report(ehr_batch_t *batch, ehr_outcome_t outcome)
 static void
 ehr_batch_finish(ehr_batch_t *batch, ehr_outcome_t outcome)
 {
+    ehr_batch_settle(batch, outcome);
     ehr_batch_report(batch, outcome);
     ehr_batch_free(batch);
+}
+
+
+/* Tells what does not depend on anybody's waiting, once. */
+static void
+ehr_batch_settle(ehr_batch_t *batch, ehr_outcome_t outcome)
+{
+    ehr_batch_done_pt  over;
+
+    over = batch->over;
+
+    if (over != NULL) {
+        batch->over = NULL;
+        batch->outcome = outcome;
+        over(batch, batch->over_data);
+    }
 }
 
 

@@ -182,6 +182,12 @@ struct ehr_batch_s {
     ngx_log_t              *log;        /* the worker's, not a request's */
     ngx_msec_t              deadline;   /* from submit; the configured one,
                                            the submitter may change it */
+    /* Set by its maker, or NULL: called once at the end of the batch, also
+     * when the requester is gone or the deadline has passed; usually before
+     * done().  EHR_OUTCOME_UNKNOWN only if nobody will ever hear of it. */
+    ehr_batch_done_pt       over;
+    void                   *over_data;  /* lives as long as the batch */
+
     unsigned                writes:1;   /* set by the submitter: not retried,
                                            goes on when abandoned */
     unsigned                background:1;   /* set by the submitter: does not

@@ -46,6 +46,8 @@ my %known = (
     'endTime'              => '12:00',
     'schedule-exceptions.start' => '2030-01-07T09:00:00Z',
     'schedule-exceptions.end'   => '2030-01-07T12:00:00Z',
+    'appointments.type'            => 'CONSULTATION',
+    'appointments.durationMinutes' => 30,
 );
 
 sub new {
@@ -149,6 +151,9 @@ sub full {
         if $resource->{name} eq 'notes' && !$self->{amend};
     $body{roles} = $known{'users.roles'} if $resource->{name} eq 'users';
     one_day(\%body) if $resource->{name} eq 'schedules';
+    # a slot's id says what other fields say, and a hold is used up
+    delete @body{qw(slotId holdToken overbookReason)}
+        if $resource->{name} eq 'appointments';
     return \%body;
 }
 
@@ -159,6 +164,11 @@ sub least {
         $_ => $self->value($resource, $_, $schema->{properties}{$_})
     } @{ $schema->{required} || [] };
 
+    if ($resource->{name} eq 'appointments') {
+        $body{$_} = $self->value($resource, $_, {}) for qw(doctorId start);
+        $body{patientId} = $self->reference('patients')
+            unless $resource->{parent};
+    }
     $body{heartRate} = 70 if $resource->{name} eq 'vitals';
     $body{illness} = 'Influenza' if $resource->{name} eq 'medical-history';
     @body{qw(kind clinicId)} = ('HOLIDAY', $self->reference('clinics'))
@@ -185,6 +195,10 @@ sub value {
     }
     return $self->completed_visit
         if $resource->{name} eq 'ratings' && $name eq 'encounterId';
+    if ($resource->{name} eq 'appointments') {
+        return $self->busy_doctor if $name eq 'doctorId';
+        return $self->next_start if $name eq 'start';
+    }
     if (my $reference = $schema->{'x-reference'}) {
         # a doctor is in a team once
         my $id = $resource->{name} eq 'care-team'
@@ -204,6 +218,31 @@ sub value {
     return $low < 1 ? 1 : $low + ($type eq 'integer' ? 1 : 0.5) if
         !defined $schema->{maximum} || $low + 1 <= $schema->{maximum};
     return $low;
+}
+
+# A doctor who is there day and night, and a time never given before.
+sub busy_doctor {
+    my ($self) = @_;
+    return $self->{busy} ||= do {
+        my $doctor = $self->make($self->resource('doctors'))->{id};
+        my $clinic = $self->make($self->resource('clinics'),
+            timeZone => 'UTC')->{id};
+        for my $day (1 .. 7) {
+            my $answer = $self->{clients}{admin}->post(
+                "/api/v1/doctors/$doctor/schedules", json => {
+                clinicId => $clinic, dayOfWeek => $day, startTime => '00:00',
+                endTime => '24:00', slotMinutes => 5 });
+            die "hours: $answer->{body}\n" unless $answer->{status} == 201;
+        }
+        $doctor;
+    };
+}
+
+sub next_start {
+    my ($self) = @_;
+    my @time = gmtime 1800 * (int(time / 1800) + 48 + ++$self->{starts});
+    return sprintf '%04d-%02d-%02dT%02d:%02d:00Z', $time[5] + 1900,
+        $time[4] + 1, @time[3, 2, 1];
 }
 
 sub text {

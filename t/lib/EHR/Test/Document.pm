@@ -75,10 +75,12 @@ sub operation {
 # All that have a list, can be added to, read and changed.
 sub resources {
     my ($self) = @_;
-    return @{ $self->{resources} ||= [ grep { $_->{list} && $_->{update} }
+    my %listed = map { $_->{url} => 1 } grep { $_->{method} eq 'GET' }
+        $self->operations;
+    return @{ $self->{resources} ||= [ grep { $_->{update} }
         map { $self->resource($_) }
-        grep { $_->{method} eq 'POST' && $_->{status} == 201 && !$_->{public} }
-        $self->operations ] };
+        grep { $_->{method} eq 'POST' && $_->{status} == 201 && !$_->{public}
+            && $listed{ $_->{url} } } $self->operations ] };
 }
 
 sub resource {

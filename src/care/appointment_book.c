@@ -1,0 +1,139 @@
+/*
+ * A new appointment.  The engine refuses most of those who come too late; an
+ * SQL function decides about the others, claims their time and writes the row.
+ */
+
+#include "booking.h"
+
+
+static ngx_int_t ehr_book_input(ehr_request_t *req, ehr_booking_t *booking,
+    ehr_values_t *values);
+static ngx_int_t ehr_book_send(ehr_request_t *req, ehr_booking_t *booking,
+    const ehr_values_t *values);
+static ngx_int_t ehr_book_add(ehr_request_t *req, ehr_booking_t *booking,
+    const ehr_values_t *values, ehr_batch_t *batch);
+
+
+ngx_int_t
+ehr_appointment_book(ehr_request_t *req)
+{
+    ngx_int_t       rc;
+    ehr_values_t    values;
+    ehr_booking_t  *booking;
+
+    booking = ngx_pcalloc(req->pool, sizeof(ehr_booking_t));
+    if (booking == NULL) {
+        return NGX_ERROR;
+    }
+
+    req->state = booking;
+
+    rc = ehr_book_input(req, booking, &values);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /* an emergency that may overbook is never refused by the engine */
+
+    if (ehr_record_value(req, &values, "overbookReason").text == NULL
+        && ehr_booking_claim(req, booking) == NGX_BUSY
+        && req->key.len == 0)
+    {
+        return ehr_booking_taken(req, booking);
+    }
+
+    /* with a key this may be a repetition of what succeeded: only PostgreSQL
+     * knows */
+
+    return ehr_book_send(req, booking, &values);
+}
+
+
+static ngx_int_t
+ehr_book_input(ehr_request_t *req, ehr_booking_t *booking,
+    ehr_values_t *values)
+{
+    ngx_int_t            rc;
+    ehr_values_t         more;
+    ehr_field_errors_t   errors;
+
+    rc = ehr_record_input(req, ehr_request_record(req), EHR_ON_CREATE,
+                          &ehr_input_book, values, &more, &errors);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    booking->patient = ehr_record_value(req, values, "patientId").text;
+    booking->doctor = ehr_record_value(req, values, "doctorId").text;
+    booking->start = ehr_record_value(req, values, "start").text;
+    booking->minutes = ehr_record_value(req, values, "durationMinutes").text;
+    booking->room = ehr_record_value(req, values, "roomId").text;
+    booking->equipment = ehr_record_value(req, values, "equipmentIds").text;
+    booking->hold = ehr_input_value(&ehr_input_book, &more, "holdToken").text;
+    booking->needs_doctor = 1;
+    booking->needs_start = 1;
+
+    rc = ehr_booking_time(req, booking,
+                          ehr_input_value(&ehr_input_book, &more, "slotId"),
+                          &errors);
+
+    return (rc == NGX_OK) ? ehr_record_new_id(req, &booking->id) : rc;
+}
+
+
+static ngx_int_t
+ehr_book_send(ehr_request_t *req, ehr_booking_t *booking,
+    const ehr_values_t *values)
+{
+    ehr_batch_t  *batch;
+
+    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
+
+    if (batch == NULL) {
+        ehr_booking_drop(booking);
+        return NGX_ERROR;
+    }
+
+    if (ehr_step_idempotency(req, batch) != NGX_OK
+        || ehr_book_add(req, booking, values, batch) != NGX_OK
+        || ehr_record_add_made(req, ehr_request_record(req), &booking->id,
+                               batch)
+           != NGX_OK)
+    {
+        ehr_booking_drop(booking);
+        ehr_batch_destroy(batch);
+        return NGX_ERROR;
+    }
+
+    req->failed = ehr_booking_failed;
+
+    return ehr_booking_send(req, booking, batch, ehr_record_made_done);
+}
+
+
+static ngx_int_t
+ehr_book_add(ehr_request_t *req, ehr_booking_t *booking,
+    const ehr_values_t *values, ehr_batch_t *batch)
+{
+    ehr_param_t  params[14];
+
+    ngx_memzero(params, sizeof(params));
+
+    params[0].value = (char *) booking->id.data;
+    params[1].value = booking->patient;
+    params[2].value = booking->doctor;
+    params[3].value = booking->start;
+    params[4].value = booking->minutes;
+    params[5].value = ehr_record_value(req, values, "type").text;
+    params[6].value = ehr_record_value(req, values, "reason").text;
+    params[7].value = booking->room;
+    params[8].value = booking->equipment;
+    params[9].value = booking->hold;
+    params[10].value = ehr_record_value(req, values, "isVirtual").text;
+    params[11].value = ehr_record_value(req, values, "overbookReason").text;
+    params[12].value = ehr_record_value(req, values, "additionalData").text;
+    params[13].value = booking->is_claimed ? booking->seat : NULL;
+
+    return ehr_batch_add(batch, ehr_queries[EHR_QUERY_APPOINTMENT_BOOK], 14,
+                         params);
+}

@@ -1,0 +1,131 @@
+/*
+ * Booking: appointments and holds, which take time, and what is said when it
+ * is taken already.
+ */
+
+#ifndef EHR_BOOKING_H
+#define EHR_BOOKING_H
+
+#include "record.h"
+#include "slot.h"
+
+
+/* Bodies, queries and answers (booking_input.c). */
+extern const ehr_resource_t  ehr_input_slots_of_doctor;
+extern const ehr_resource_t  ehr_input_slots;
+extern const ehr_resource_t  ehr_input_book;
+extern const ehr_resource_t  ehr_input_hold;
+extern const ehr_resource_t  ehr_input_reschedule;
+extern const ehr_resource_t  ehr_input_cancel;
+extern const ehr_resource_t  ehr_input_cancel_one;
+extern const ehr_resource_t  ehr_input_status;
+extern const ehr_resource_t  ehr_input_calendar;
+extern const ehr_resource_t  ehr_output_slot;
+extern const ehr_resource_t  ehr_output_hold;
+extern const ehr_resource_t  ehr_output_calendar;
+
+
+/* -- what is asked for ----------------------------------------------------- */
+
+/* Time of a doctor, and of a room and equipment, for a patient.  Texts are
+ * checked parameters or NULL. */
+typedef struct {
+    ngx_str_t               id;             /* of the new appointment, hold */
+    const char             *patient;
+    const char             *doctor;
+    const char             *start;
+    const char             *minutes;        /* NULL: as long as the slot */
+    const char             *room;
+    const char             *equipment;      /* array literal */
+    const char             *hold;
+
+    unsigned                needs_doctor:1; /* must say it */
+    unsigned                needs_start:1;
+    int64_t                 second;         /* of the start */
+    ngx_uint_t              length;         /* minutes, 0: unknown yet */
+
+    /* what the engine said */
+    ehr_engine_uuid_t       act;
+    ehr_field_errors_t      taken;          /* names of what is busy */
+    char                    seat[NGX_INT_T_LEN + 1];
+    unsigned                is_claimed:1;   /* held in the engine */
+} ehr_booking_t;
+
+/*
+ * Fills doctor, start and minutes from a slot's id where one was given, and
+ * demands doctor and start where the booking needs them.  `slot` is the value of
+ * slotId.  Adds to the errors that there are and answers 422 if there are any.
+ * NGX_OK, NGX_DONE (answered) or NGX_ERROR (booking_time.c).
+ */
+ngx_int_t ehr_booking_time(ehr_request_t *req, ehr_booking_t *booking,
+    ehr_value_t slot, ehr_field_errors_t *errors);
+
+
+/* -- the engine's part (booking_claim.c) ----------------------------------- */
+
+/*
+ * Claims what is wanted in the engine until the batch is over.  NGX_OK: it is
+ * claimed, or PostgreSQL must be asked.  NGX_BUSY: it is taken for certain,
+ * booking->taken says what.
+ */
+ngx_int_t ehr_booking_claim(ehr_request_t *req, ehr_booking_t *booking);
+
+/* Sends the batch of a booking; whatever becomes of request and batch, the
+ * claim is settled. */
+ngx_int_t ehr_booking_send(ehr_request_t *req, ehr_booking_t *booking,
+    ehr_batch_t *batch, ehr_step_pt step);
+
+/* Lets go of what was claimed, when nothing was sent. */
+void ehr_booking_drop(ehr_booking_t *booking);
+
+/* 200 with the row of an appointment that was cancelled, missed or moved
+ * along; what is free now is told to the engine. */
+void ehr_booking_reply_freed(ehr_request_t *req, PGresult *result);
+
+/* This worker has just freed time of these (columns doctor_id, room_id,
+ * equipment_ids of a row; NULL or empty: nothing). */
+void ehr_booking_released(ngx_str_t doctor, ngx_str_t room,
+    ngx_str_t equipment);
+
+
+/* -- refusals (booking_refused.c) ------------------------------------------ */
+
+/* 409 that names what is taken and offers the next free slots. */
+ngx_int_t ehr_booking_taken(ehr_request_t *req, ehr_booking_t *booking);
+
+/* failed handler of what books: the above when time was taken, the first
+ * answer to a repetition, else as ehr_step_failed().  req->state is the
+ * booking. */
+void ehr_booking_failed(ehr_request_t *req, ehr_batch_t *batch);
+
+
+/* -- handlers -------------------------------------------------------------- */
+
+/* POST /appointments, /patients/{patientId}/appointments, /booking/schedule
+ * (appointment_book.c) */
+ngx_int_t ehr_appointment_book(ehr_request_t *req);
+
+/* PUT and PATCH /appointments/{id}, POST /booking/reschedule
+ * (appointment_change.c) */
+ngx_int_t ehr_appointment_replace(ehr_request_t *req);
+ngx_int_t ehr_appointment_patch(ehr_request_t *req);
+ngx_int_t ehr_appointment_reschedule(ehr_request_t *req);
+
+/* DELETE /appointments/{id}, POST /booking/cancel (appointment_cancel.c) */
+ngx_int_t ehr_appointment_cancel(ehr_request_t *req);
+ngx_int_t ehr_appointment_cancel_one(ehr_request_t *req);
+
+/* POST and PATCH /appointments/{id}/status (appointment_status.c) */
+ngx_int_t ehr_appointment_move(ehr_request_t *req);
+
+/* GET /history/appointments (appointment_history.c) */
+ngx_int_t ehr_appointment_history(ehr_request_t *req);
+
+/* POST and DELETE /appointments/holds (hold.c) */
+ngx_int_t ehr_hold_take(ehr_request_t *req);
+ngx_int_t ehr_hold_release(ehr_request_t *req);
+
+/* GET /calendar (calendar_view.c) */
+ngx_int_t ehr_calendar_view(ehr_request_t *req);
+
+#endif /* EHR_BOOKING_H */

@@ -1,0 +1,161 @@
+/*
+ * GET /slots: the first free slots of all doctors that fit.
+ */
+
+#include "booking.h"
+
+
+#define EHR_SLOTS_USUAL  20
+
+
+static ngx_int_t ehr_slots_first_wish(ehr_request_t *req,
+    ehr_slot_wish_t *wish);
+static ngx_int_t ehr_slots_first_ask(ehr_request_t *req,
+    const ehr_slot_wish_t *wish);
+static void ehr_slots_first_found(ehr_request_t *req, ehr_batch_t *batch);
+
+
+ngx_int_t
+ehr_slots_first(ehr_request_t *req)
+{
+    ngx_int_t         rc;
+    ehr_out_t         data;
+    ehr_slot_wish_t   wish;
+
+    ngx_memzero(&wish, sizeof(ehr_slot_wish_t));
+
+    rc = ehr_slots_first_wish(req, &wish);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ehr_out_init(&data, req->pool);
+
+    if (ehr_slot_engine_first(&wish, &data) == NGX_OK) {
+        ehr_slot_reply(req, &data);
+        return NGX_OK;
+    }
+
+    return ehr_slots_first_ask(req, &wish);
+}
+
+
+static ngx_int_t
+ehr_slots_first_wish(ehr_request_t *req, ehr_slot_wish_t *wish)
+{
+    ngx_int_t      rc;
+    ehr_value_t    value;
+    ehr_values_t   values;
+
+    rc = ehr_request_query(req, &ehr_input_slots, &values);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+#define ehr_slots_value(name)  ehr_input_value(&ehr_input_slots, &values, name)
+
+    wish->specialty = ehr_slots_value("specialty").text;
+    wish->clinic = ehr_slots_value("clinic").text;
+    wish->department = ehr_slots_value("department").text;
+    wish->doctor_text = ehr_slots_value("doctor").text;
+
+    if (wish->doctor_text) {
+        (void) ehr_uuid_parse(&wish->doctor, (u_char *) wish->doctor_text,
+                              EHR_UUID_TEXT);
+    }
+
+    value = ehr_slots_value("duration");
+    wish->minutes = value.text ? ngx_atoi((u_char *) value.text, value.len)
+                               : 0;
+
+    if (wish->minutes % (EHR_SLOT_STEP / 60)) {
+        ehr_reply_field(req, NGX_HTTP_BAD_REQUEST, "duration",
+                        EHR_MESSAGE_OFF_GRANULE);
+        return NGX_DONE;
+    }
+
+    value = ehr_slots_value("limit");
+    wish->limit = value.text ? ngx_atoi((u_char *) value.text, value.len)
+                             : EHR_SLOTS_USUAL;
+
+    value = ehr_slots_value("from");
+    wish->from = value.text ? ehr_slot_instant_parse(value.text, value.len,
+                                                     NULL)
+                            : ngx_time();
+
+    value = ehr_slots_value("to");
+
+    if (value.text == NULL) {
+        return NGX_OK;
+    }
+
+    wish->to = ehr_slot_instant_parse(value.text, value.len, NULL);
+
+#undef ehr_slots_value
+
+    if (wish->to <= wish->from) {
+        ehr_reply_field(req, NGX_HTTP_BAD_REQUEST, "to",
+                        EHR_MESSAGE_ENDS_BEFORE_START);
+        return NGX_DONE;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ehr_slots_first_ask(ehr_request_t *req, const ehr_slot_wish_t *wish)
+{
+    ehr_batch_t  *batch;
+
+    batch = ehr_step_begin(req, EHR_LANE_REPORTS, EHR_AS_ACTOR);
+    if (batch == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ehr_slot_add_first(wish, batch) != NGX_OK) {
+        ehr_batch_destroy(batch);
+        return NGX_ERROR;
+    }
+
+    return ehr_step_send(req, batch, ehr_slots_first_found);
+}
+
+
+ngx_int_t
+ehr_slot_add_first(const ehr_slot_wish_t *wish, ehr_batch_t *batch)
+{
+    u_char        from[EHR_SLOT_INSTANT + 1], to[EHR_SLOT_INSTANT + 1];
+    u_char        minutes[NGX_INT_T_LEN + 1], limit[NGX_INT_T_LEN + 1];
+    ehr_param_t   params[8];
+
+    *ehr_slot_instant_print(from, ngx_max(wish->from, (int64_t) ngx_time()))
+        = '\0';
+    *ehr_slot_instant_print(to, wish->to) = '\0';
+    *ngx_sprintf(minutes, "%ui", wish->minutes) = '\0';
+    *ngx_sprintf(limit, "%ui", wish->limit) = '\0';
+
+    ngx_memzero(params, sizeof(params));
+    params[0].value = wish->specialty;
+    params[1].value = wish->clinic;
+    params[2].value = wish->department;
+    params[3].value = wish->doctor_text;
+    params[4].value = (char *) from;
+    params[5].value = wish->to ? (char *) to : NULL;
+    params[6].value = wish->minutes ? (char *) minutes : NULL;
+    params[7].value = (char *) limit;
+
+    return ehr_batch_add(batch, ehr_queries[EHR_QUERY_SLOTS_FIRST], 8,
+                         params);
+}
+
+
+static void
+ehr_slots_first_found(ehr_request_t *req, ehr_batch_t *batch)
+{
+    ehr_out_t  data;
+
+    ehr_out_init(&data, req->pool);
+    ehr_slot_write_rows(&data, batch->results[1]);
+    ehr_slot_reply(req, &data);
+}
