@@ -10,9 +10,9 @@
 #            that patient's; in DELETE and in POST without a body a random id
 #   body     of POST, PUT and PATCH that take one: {"unknownField": 1}
 #
-# so that who may gets 200 (GET), 422 (a body) or 404 (a random id), and who may
-# not 403, or 401 without a valid token.  What someone else's rows answer is
-# t/ownership.t's business.
+# so that who may gets 200 (GET), 400 (a GET that needs a query), 422 (a body)
+# or 404 (a random id), and who may not 403, or 401 without a valid token.
+# What someone else's rows answer is t/ownership.t's business.
 
 use EHR::Test;
 use EHR::Test::Accounts qw(%role_of);
@@ -186,7 +186,7 @@ sub contradictions {
             : $caller =~ /^[a-z]/ && $caller ne 'portal' ? $status == 401
             : $granted{$role}{ $route->{permission} }
                 && $route->{ $caller eq 'portal' ? 'portal' : 'staff' }
-                ? $status =~ /^(?:200|404|422)$/ : $status == 403;
+                ? $status =~ /^(?:200|400|404|422)$/ : $status == 403;
         push @wrong, method_path($route) . " $caller $status" unless $may;
     }
     return @wrong;

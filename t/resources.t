@@ -189,7 +189,8 @@ sub replaces {
     my %required = map { $_ => 1 } @{ $resource->{create}{required} || [] };
     my %least = map { $_ => $read->{data}{$_} }
         grep { $required{$_} } keys %{ $read->{data} };
-    return if $resource->{name} =~ /^(?:vitals|medical-history)$/;
+    return if $resource->{name}
+        =~ /^(?:vitals|medical-history|waiting-list)$/;
     $answer = $client->put($item, json => \%least);
     is $answer->{status}, 200, 'PUT of what is required'
         or diag $answer->{body};

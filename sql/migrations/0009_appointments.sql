@@ -657,8 +657,9 @@ BEGIN
 END
 $$;
 
--- Makes a hold the claims of an appointment: it is the actor's, it still
--- counts, and it is for this.  Of any number at once one succeeds.
+-- Makes a hold the claims of an appointment: it is the actor's, or (actor_id
+-- null: what the waiting list offers) the patient's, it still counts, and it is
+-- for this.  Of any number at once one succeeds.
 CREATE FUNCTION ehr.claim_held(wish ehr.booking_wish, hold uuid, act uuid,
     OUT seat integer, OUT room uuid, OUT machines uuid[])
 LANGUAGE plpgsql SECURITY DEFINER
@@ -672,7 +673,7 @@ BEGIN
            SET kind = 'appointment', ref = act, actor_id = NULL,
                expires_at = NULL
          WHERE c.ref = hold AND c.kind = 'hold'
-           AND c.actor_id = ehr.actor()
+           AND (c.actor_id = ehr.actor() OR c.actor_id IS NULL)
            AND c.expires_at > clock_timestamp()
         RETURNING c.resource, c.seat, c.during
     )
@@ -709,7 +710,8 @@ SET search_path = pg_catalog, pg_temp AS $$
       FROM ehr.claims d
       JOIN ehr.claims p ON p.ref = d.ref AND p.resource = wish.patient
      WHERE d.resource = wish.doctor AND d.during = wish.during
-       AND d.kind = 'hold' AND d.actor_id = ehr.actor()
+       AND d.kind = 'hold'
+       AND (d.actor_id = ehr.actor() OR d.actor_id IS NULL)
        AND d.expires_at > clock_timestamp()
      LIMIT 1
 $$;
@@ -841,13 +843,21 @@ BEGIN
 END
 $$;
 
--- Gives a hold back.  Whether there was one of the actor's.
+-- Gives a hold back.  Whether there was one of the actor's, or one that the
+-- waiting list offers to a patient of theirs.
 CREATE FUNCTION ehr.hold_release(token uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     DELETE FROM ehr.claims c
-     WHERE c.ref = token AND c.kind = 'hold' AND c.actor_id = ehr.actor();
+     WHERE c.ref = token AND c.kind = 'hold'
+       AND (c.actor_id = ehr.actor()
+            OR c.actor_id IS NULL AND EXISTS (
+               SELECT FROM ehr.claims p
+                 JOIN ehr.resources r ON r.id = p.resource
+                WHERE p.ref = token AND r.kind = 'patient'
+                  AND (r.entity_id = ANY (ehr.my_patients())
+                       OR ehr.booking_power('appointments.write') = 'all')));
     RETURN FOUND;
 END
 $$;

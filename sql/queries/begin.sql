@@ -8,6 +8,14 @@ SELECT set_config('ehr.actor', $1::text, true),
        set_config('ehr.scope', $2::text, true),
        set_config('ehr.request', $3::text, true);
 
+-- The same, and changes of schedules go on although appointments lose their
+-- hours.
+-- name: BEGIN_FORCED
+SELECT set_config('ehr.actor', $1::text, true),
+       set_config('ehr.scope', $2::text, true),
+       set_config('ehr.request', $3::text, true),
+       set_config('ehr.force', 'true', true);
+
 -- Claims an idempotency key for the transaction.  Fails with EH409 key_in_use,
 -- EH422 key_reused or EH200 replay.
 -- $1 actor (nil uuid: anonymous); $2 key; $3 route; $4 body hash, bytea

@@ -14,6 +14,7 @@
 #include "note.h"
 #include "record.h"
 #include "treatment_plan.h"
+#include "visit.h"
 
 
 #define STAFF   EHR_ROUTE_STAFF
@@ -54,6 +55,13 @@
     READ(path, resource, read, readers, "Shows " about),                     \
     CHANGE(path, resource, write, STAFF, about),                             \
     REMOVE(path, resource, remove, STAFF, about),                            \
+    RESTORE(path, resource, about)
+
+/* The same of a schedule: ?force=true goes on over appointments */
+#define FORCED_ITEM(path, resource, about)                                   \
+    READ(path, resource, READ_SCHEDULES, ANYONE, "Shows " about),            \
+    CHANGE(path, resource, WRITE_SCHEDULES, STAFF|EHR_ROUTE_FORCE, about),   \
+    REMOVE(path, resource, WRITE_SCHEDULES, STAFF|EHR_ROUTE_FORCE, about),   \
     RESTORE(path, resource, about)
 
 /* A collection and its items at the top, or below a patient or doctor */
@@ -254,6 +262,7 @@ const ehr_route_t  ehr_routes[] = {
 
 #include "routes_booking.def"
 #include "routes_calendar.def"
+#include "routes_visits.def"
 
     /* -- operations -- */
 

@@ -101,6 +101,8 @@ typedef ngx_int_t (*ehr_handler_pt)(ehr_request_t *req);
                                        makes or changes a row */
 #define EHR_ROUTE_SECRET     0x400  /* the path's last parameter is a secret
                                        instead of a UUID: see EHR_SECRET_TEXT */
+#define EHR_ROUTE_FORCE      0x800  /* takes ?force=true: goes on where
+                                       appointments stand in the way */
 
 struct ehr_route_s {
     ngx_uint_t              method;         /* NGX_HTTP_GET … */

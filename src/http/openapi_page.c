@@ -439,6 +439,15 @@ ehr_openapi_parameters(const ehr_route_t *route)
         rc |= ehr_openapi_query(list, route->input);
     }
 
+    if (route->flags & EHR_ROUTE_FORCE) {
+        rc |= json_array_append_new(list,
+            json_pack("{s:s, s:s, s:s, s:{s:s}}",
+                      "name", "force", "in", "query", "description",
+                      "Goes on although appointments lose their hours: they "
+                      "stay, need attention, and their patients are told.",
+                      "schema", "type", "boolean"));
+    }
+
     if (route->flags & EHR_ROUTE_CREATES) {
         rc |= json_array_append_new(list,
             json_pack("{s:s, s:s, s:s, s:{s:s, s:i, s:i}}",

@@ -16,6 +16,7 @@ enum { ID, ACTOR, AT, IP, AGENT, METHOD, ROUTE, EHR_CONTEXT_PARTS };
 
 static ngx_int_t ehr_context_parts(ehr_request_t *req,
     ngx_str_t part[EHR_CONTEXT_PARTS], ngx_str_t *text);
+static int ehr_step_is_forced(ehr_request_t *req);
 static void ehr_step_done(ehr_batch_t *batch, void *data);
 static void ehr_step_away(ehr_request_t *req, ngx_int_t rc);
 static void ehr_step_refused(ehr_request_t *req,
@@ -206,7 +207,9 @@ ehr_step_begin(ehr_request_t *req, ehr_lane_t lane, ehr_as_t as)
         params[2].value = (char *) context.data;
     }
 
-    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_BEGIN], 3, params)
+    if (ehr_batch_add(batch, ehr_queries[ehr_step_is_forced(req)
+                                         ? EHR_QUERY_BEGIN_FORCED
+                                         : EHR_QUERY_BEGIN], 3, params)
         != NGX_OK)
     {
         ehr_batch_destroy(batch);
@@ -214,6 +217,19 @@ ehr_step_begin(ehr_request_t *req, ehr_lane_t lane, ehr_as_t as)
     }
 
     return batch;
+}
+
+
+/* Whether it goes on where appointments stand in the way. */
+
+static int
+ehr_step_is_forced(ehr_request_t *req)
+{
+    ngx_str_t  value;
+
+    return req->route && (req->route->flags & EHR_ROUTE_FORCE)
+           && ngx_http_arg(req->http, (u_char *) "force", 5, &value) == NGX_OK
+           && value.len == 4 && ngx_strncmp(value.data, "true", 4) == 0;
 }
 
 

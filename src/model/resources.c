@@ -46,5 +46,9 @@ const ehr_resource_t *const  ehr_resources[] = {
     &ehr_resource_allergies,
     &ehr_resource_medications,
 
+    &ehr_resource_appointment_series,
+    &ehr_resource_waiting_list,
+    &ehr_resource_notifications,
+
     NULL
 };

@@ -55,4 +55,19 @@ extern const ehr_resource_t  ehr_resource_treatment_plans;
 extern const ehr_resource_t  ehr_resource_allergies;
 extern const ehr_resource_t  ehr_resource_medications;
 
+/* What follows a booking (resource_series.c, resource_waiting_list.c,
+ * resource_notifications.c) and what its actions take and give, too
+ * (resource_visits.c) */
+extern const ehr_resource_t  ehr_resource_appointment_series;
+extern const ehr_resource_t  ehr_resource_waiting_list;
+extern const ehr_resource_t  ehr_resource_notifications;
+extern const ehr_resource_t  ehr_input_series;
+extern const ehr_resource_t  ehr_input_series_cancel;
+extern const ehr_resource_t  ehr_input_follow_up;
+extern const ehr_resource_t  ehr_input_visit;
+extern const ehr_resource_t  ehr_input_wait;
+extern const ehr_resource_t  ehr_output_wait;
+extern const ehr_resource_t  ehr_input_queue;
+extern const ehr_resource_t  ehr_output_queue;
+
 #endif /* EHR_RESOURCES_H */

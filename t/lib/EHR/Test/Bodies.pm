@@ -44,6 +44,9 @@ my %known = (
     'slotMinutes'          => 20,
     'startTime'            => '09:00',
     'endTime'              => '12:00',
+    'waiting-list.earliest' => '2029-12-31T08:00:00Z',
+    'waiting-list.latest'   => '2029-12-31T18:00:00Z',
+    'waiting-list.durationMinutes' => 30,
     'schedule-exceptions.start' => '2030-01-07T09:00:00Z',
     'schedule-exceptions.end'   => '2030-01-07T12:00:00Z',
     'appointments.type'            => 'CONSULTATION',
@@ -173,6 +176,8 @@ sub least {
     $body{illness} = 'Influenza' if $resource->{name} eq 'medical-history';
     @body{qw(kind clinicId)} = ('HOLIDAY', $self->reference('clinics'))
         if $resource->{name} eq 'schedule-exceptions';
+    $body{clinicId} = $self->reference('clinics')
+        if $resource->{name} eq 'waiting-list';
     one_day(\%body) if $resource->{name} eq 'schedules';
     return \%body;
 }

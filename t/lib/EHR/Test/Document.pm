@@ -90,7 +90,9 @@ sub resource {
     my $collection = $create->{url};
     my ($name) = $collection =~ m{([^/]+)$};
     my ($prefix) = $collection =~ m{^(/api/v1)};
-    my ($item) = grep { $of{$_} } "$collection/{id}", "$prefix/$name/{id}";
+    # an action that makes a row has none
+    my ($item) = ((grep { $of{$_} } "$collection/{id}",
+        "$prefix/$name/{id}"), '');
     my ($parent) = $collection =~ m/\{(\w+)\}/;
     my $list = $of{$collection}{GET};
 

@@ -42,6 +42,7 @@ sub create {
     $self->make_schedule;
     $self->make_patient($_) for qw(own foreign);
     $self->make_portal;
+    $self->make_plans;
     $self->make_administration;
     $self->make_feed;
     return $self;
@@ -179,6 +180,26 @@ sub make_feed {
 
     $self->{ids}{feeds} = $feed->{id};
     ($self->{ids}{'feed-key'}) = $feed->{url} =~ m{([\w-]{43})\.ics\z};
+}
+
+# What the patient plans, and is told.
+sub make_plans {
+    my ($self) = @_;
+    my $patient = $self->{accounts}->client('patient');
+    my ($own, $doctor) = map { $self->id($_) } qw(own doctors);
+    my $day = int(time / 86400) + 7;
+    my @monday = gmtime 86400 * ($day + (11 - $day % 7) % 7);
+
+    $self->{ids}{series} = $self->add('appointments/series', {
+        patientId => $own, doctorId => $doctor, durationMinutes => 30,
+        start => sprintf('%d-%02d-%02dT09:00:00Z', $monday[5] + 1900,
+            $monday[4] + 1, $monday[3]),
+        recurrence => { frequency => 'WEEKLY', count => 1 } }, $patient)->{id};
+    $self->{ids}{'waiting-list'} = $self->add('waiting-list', {
+        patientId => $own, doctorId => $doctor, durationMinutes => 30,
+        latest => '2029-12-31T18:00:00Z' }, $patient)->{id};
+    $self->{ids}{notifications} =
+        $patient->get('/api/v1/notifications')->{data}[0]{id};
 }
 
 sub make_administration {
