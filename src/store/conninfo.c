@@ -349,7 +349,7 @@ ehr_conninfo_session(ehr_conninfo_t *conninfo, ehr_lane_t lane)
     given = ehr_conninfo_given(conninfo, "target_session_attrs");
 
     if (given == NULL && conninfo->addresses.nelts > 1) {
-        return lane == EHR_LANE_MAIN ? "read-write" : "prefer-standby";
+        return lane == EHR_LANE_REPORTS ? "prefer-standby" : "read-write";
     }
 
     return given;

@@ -1,6 +1,7 @@
 # Two PostgreSQL servers over TLS with passwords, one a synchronous standby of
 # the other.  The primary dies under load and the standby is promoted: nothing
-# that was acknowledged is lost, and nginx finds the new primary by itself.
+# that was acknowledged is lost, nginx finds the new primary by itself, and its
+# change feed follows on the new timeline.
 
 use EHR::Test;
 use EHR::Test::Chaos;
@@ -16,17 +17,24 @@ open_primary();
 copy_to_standby();
 use_server('primary');
 $env->make_files;
-$env->reconfigure(conninfo => "host=127.0.0.1,127.0.0.1"
-    . " port=$port{primary},$port{standby} dbname=ehr user=ehr_app"
-    . " sslmode=verify-full sslrootcert=$dir/tls.crt passfile=$dir/pgpass");
+my $servers = "host=127.0.0.1,127.0.0.1 port=$port{primary},$port{standby}"
+    . " dbname=ehr sslmode=verify-full sslrootcert=$dir/tls.crt"
+    . " passfile=$dir/pgpass";
+$env->reconfigure(conninfo => "$servers user=ehr_app", edit => sub {
+    my ($conf) = @_;
+    $conf =~ s/(ehr_database_feed\s+)"[^"]*"/$1"$servers user=ehr_feed"/
+        or die 'no feed';
+    return $conf;
+});
 $env->start_nginx;
 $env->wait_ready;
 
+ok follows(), 'the feed follows the primary';
 is $env->sql('SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity'
-    . " USING (pid) WHERE usename = 'ehr_app'"), 't',
+    . " USING (pid) WHERE usename IN ('ehr_app', 'ehr_feed')"), 't',
     'every connection is encrypted';
-is accounts($env)->client('admin')->get('/api/v1/audit-logs/export')->{status},
-    200, 'a report';
+my $report = accounts($env)->client('admin')->get('/api/v1/audit-logs/export');
+is $report->{status}, 200, 'a report' or diag $report->{body};
 use_server('standby');
 is $env->sql('SELECT count(*) > 0, pg_is_in_recovery() FROM pg_stat_activity'
     . " WHERE usename = 'ehr_app'"), "t\tt", 'comes from the standby';
@@ -49,6 +57,9 @@ my $first = first_success($records, $promoted);
 ok $first, 'and succeed again' or die "never\n";
 note sprintf 'first success %.2f s after the promotion', $first - $promoted;
 check_load($env, $load, $records, 'a failover');
+ok follows(), 'the feed follows the new primary';
+is $env->sql("SELECT count(*) FROM pg_stat_replication"
+    . " WHERE usename = 'ehr_feed'"), 1, 'with one connection';
 
 unlike read_file($env->error_log), qr/\Q$password/, 'no password in the log';
 logs_clean($env);
@@ -60,6 +71,12 @@ END {
     eval { must_run(undef, top() . '/tools/cluster', 'stop', $place{standby},
         'immediate') } if $env && -e "$place{standby}/pg/postmaster.pid";
     $? = $status;
+}
+
+sub follows {
+    return wait_until(20, sub {
+        client(undef, $env)->get('/ready')->{body} =~ /"state":"live"/;
+    });
 }
 
 # What tests ask the database from now on is asked of this one.
@@ -85,11 +102,11 @@ sub server {
 # Lets the application in over TCP, with TLS and a password only.
 sub open_primary {
     make_certificate();
-    in_file("$dir/pgpass", "*:*:*:ehr_app:$password\n");
-    $env->sql("ALTER ROLE ehr_app PASSWORD '$password'");
+    in_file("$dir/pgpass", "*:*:*:*:$password\n");
+    $env->sql("ALTER ROLE $_ PASSWORD '$password'") for qw(ehr_app ehr_feed);
     in_file("$dir/pg/pg_hba.conf", <<'END', 'append');
 local all,replication all trust
-hostssl all ehr_app 127.0.0.1/32 scram-sha-256
+hostssl all ehr_app,ehr_feed 127.0.0.1/32 scram-sha-256
 END
     $env->as_service('sed', '-i', '/reject/d', "$dir/pg/pg_hba.conf");
     settings('primary');
