@@ -642,8 +642,12 @@ sub none {
 
 sub describe {
     my ($record) = @_;
-    return sprintf '%s %s try %d: %s %s %s after %.3f s',
-        @$record{qw(act request try)}, $record->{status} || $record->{error},
+    my $wish = $record->{wish};
+    return sprintf '%s %s try %d%s: %s %s %s after %.3f s',
+        @$record{qw(act request try)}, $wish ? ' (' . join(' ',
+            substr($wish->{doctor}, -4), iso($wish->{start}),
+            $wish->{minutes}, $wish->{room} ? 'room' : ()) . ')' : '',
+        $record->{status} || $record->{error},
         $record->{said}, $record->{errors} ? $json->encode($record->{errors})
         : '', $record->{ended} - $record->{began};
 }
