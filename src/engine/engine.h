@@ -82,9 +82,10 @@ typedef enum {
     EHR_ENGINE_ASK,         /* the engine cannot tell: ask PostgreSQL */
     EHR_ENGINE_TAKEN,       /* certainly not to be had */
     EHR_ENGINE_NONE,        /* there is no such thing */
-    EHR_ENGINE_FULL,        /* no room; what it would have been about is now
-                             * answered with ASK, statistics say what size
-                             * would do */
+    EHR_ENGINE_FULL,        /* no room; what it would have been about is
+                             * answered with ASK until the next
+                             * ehr_engine_feed_begin(), statistics say what
+                             * size would do */
     EHR_ENGINE_GONE,        /* another process is the feed's owner now */
     EHR_ENGINE_BUSY,        /* the former owner is in the middle of a change
                              * and alive: try to begin again later */

@@ -124,6 +124,13 @@ ehr_engine_group_new(ehr_engine_root_t *root, const ehr_engine_key_t *key)
     uint32_t             reference, *head;
     ehr_engine_group_t  *group;
 
+    if (root->group_pool.missing) {
+        /* it may be one that did not fit, whose members were not kept */
+        ehr_engine_store(root->group_pool.missing,
+                         root->group_pool.missing + 1);
+        return 0;
+    }
+
     reference = ehr_engine_pool_take(root, &root->group_pool,
                                      ehr_engine_group_next);
 

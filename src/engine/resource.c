@@ -192,6 +192,14 @@ ehr_engine_resource_new(ehr_engine_root_t *root, int32_t number,
     ehr_engine_resource_t  *resource;
 
     top = root->resource_pool.top;
+
+    if (root->resource_pool.missing) {
+        /* it may be one that did not fit, whose periods were not kept */
+        ehr_engine_store(root->resource_pool.missing,
+                         root->resource_pool.missing + 1);
+        return EHR_ENGINE_FULL;
+    }
+
     reference = ehr_engine_pool_take(root, &root->resource_pool,
                                      ehr_engine_resource_next);
 
