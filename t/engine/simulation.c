@@ -1590,23 +1590,61 @@ must_be_alone(const act_t *act)
 }
 
 
+/* What the claim should have come to, as far as that can be told. */
+static ehr_engine_result_t
+expected_claim(void)
+{
+    unsigned              most, before;
+    model_tentative_t     tentative[MODEL_TENTATIVE];
+    ehr_engine_item_t     items[4];
+    ehr_engine_result_t   result;
+
+    if (act_is_torn(&work.act)) {
+        /* what the feed left is not known, but claims are */
+        follow_losses(entry_may_be_swept);
+        return work.result;
+    }
+
+    most = root()->tentative_pool.most;
+    before = model.ntentative;
+    memcpy(tentative, model.tentative, sizeof(tentative));
+    memcpy(items, work.act.items, sizeof(items));
+    result = model_weigh(&model, items, work.act.n, 1);
+
+    if (is_lenient()) {
+        /* an item that is uncertain sweeps nothing */
+        model.ntentative = before;
+        memcpy(model.tentative, tentative, sizeof(tentative));
+        follow_losses(entry_may_be_swept);
+
+    } else {
+        must(!model_answers(&model)
+             || items_are(items, work.act.items, work.act.n),
+             "claim: why %d seat %u instead of %d seat %u",
+             work.act.items[0].why, work.act.items[0].seat, items[0].why,
+             items[0].seat);
+    }
+
+    return (result == EHR_ENGINE_OK
+            && model.ntentative + work.act.n > most)
+           || (work.result == EHR_ENGINE_ASK && is_lenient())
+           ? EHR_ENGINE_ASK : result;
+}
+
+
 static void
 step_claim(int process)
 {
-    unsigned              most;
     act_t                *slot;
-    ehr_engine_item_t     expected[4];
     ehr_engine_result_t   result;
 
     slot = act_slot();
-    most = root()->tentative_pool.most;
 
     if (slot == NULL) {
         return;
     }
 
     draw_act(process);
-    memcpy(expected, work.act.items, sizeof(expected));
 
     if (!run(process, work_claim, act_may_be_watched(&work.act))) {
         follow_losses(entry_may_be_swept);
@@ -1620,44 +1658,7 @@ step_claim(int process)
           work.act.items[0].to, work.act.n - 1, work.result,
           work.act.items[0].why);
 
-    if (act_is_torn(&work.act)) {
-        /* what the feed left is not known, but claims are */
-        follow_losses(entry_may_be_swept);
-        result = work.result;
-
-    } else {
-        result = model_weigh(&model, expected, work.act.n, 1);
-
-        if (result == EHR_ENGINE_OK
-            && model.ntentative + work.act.n > most)
-        {
-            result = EHR_ENGINE_ASK;
-        }
-
-        if (result != work.result && work.result == EHR_ENGINE_ASK
-            && is_lenient())
-        {
-            follow_losses(entry_may_be_swept);
-            result = work.result;
-
-        } else if (is_lenient() && result == work.result
-                   && result == EHR_ENGINE_TAKEN)
-        {
-            /* some items may be uncertain */
-            follow_losses(entry_may_be_swept);
-
-        } else if (is_lenient() && result == EHR_ENGINE_OK) {
-            follow_losses(entry_may_be_swept);
-
-        } else if (result != EHR_ENGINE_ASK || model_answers(&model)) {
-            must(is_lenient() || items_are(expected, work.act.items,
-                                           work.act.n),
-                 "claim: why %d seat %u instead of %d seat %u",
-                 work.act.items[0].why, work.act.items[0].seat,
-                 expected[0].why, expected[0].seat);
-        }
-    }
-
+    result = expected_claim();
     must(result == work.result, "claim: %d instead of %d", work.result,
          result);
     tallies[result == EHR_ENGINE_OK ? TALLY_HELD
@@ -2267,7 +2268,7 @@ one_step(void)
         step_find(process);
     }
 
-    if (step % 16 == 0) {
+    if (is_traced || step % 16 == 0) {
         check_tentative();
     }
 }
