@@ -434,7 +434,8 @@ look(void)
         glance.result = ehr_engine_explain(engine, &glance.item, 1);
     }
 
-    is_glanced = !glance_is_right();
+    is_glanced = !model.resources[glance.number].is_torn
+                 && !glance_is_right();
     tallies[TALLY_GLANCES] += glance.result != EHR_ENGINE_ASK;
 }
 
