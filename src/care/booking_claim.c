@@ -257,7 +257,7 @@ ehr_booking_send(ehr_request_t *req, ehr_booking_t *booking,
     ehr_engine_uuid_t  *act;
 
     /* one of many, and seldom refused: the engine has turned most away */
-    batch->groupable = 1;
+    ehr_step_share(req, batch);
 
     if (booking->is_claimed) {
         act = ngx_palloc(batch->pool, sizeof(ehr_engine_uuid_t));

@@ -31,7 +31,7 @@ ehr_record_create(ehr_request_t *req)
         return rc;
     }
 
-    batch->groupable = 1;
+    ehr_step_share(req, batch);
     req->failed = ehr_record_create_failed;
 
     return ehr_step_send(req, batch, ehr_record_made_done);

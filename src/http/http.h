@@ -348,6 +348,10 @@ ehr_batch_t *ehr_step_begin(ehr_request_t *req, ehr_lane_t lane, ehr_as_t as);
  * `writes` as in ehr_batch_t. */
 ehr_batch_t *ehr_step_system(ehr_lane_t lane, ngx_uint_t writes);
 
+/* Lets the batch share a transaction with those of other requests (groupable,
+ * see store.h).  Not if it is forced, for that setting would reach them. */
+void ehr_step_share(ehr_request_t *req, ehr_batch_t *batch);
+
 /* Adds the idempotency check if the request has a key; after it the batch
  * either is the first of its kind or fails with EH200/EH409/EH422. */
 ngx_int_t ehr_step_idempotency(ehr_request_t *req, ehr_batch_t *batch);

@@ -233,6 +233,13 @@ ehr_step_is_forced(ehr_request_t *req)
 }
 
 
+void
+ehr_step_share(ehr_request_t *req, ehr_batch_t *batch)
+{
+    batch->groupable = !ehr_step_is_forced(req);
+}
+
+
 ehr_batch_t *
 ehr_step_system(ehr_lane_t lane, ngx_uint_t writes)
 {
