@@ -1050,9 +1050,10 @@ RETURNS TABLE (id uuid, patient_id uuid, shown json)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    visit ehr.appointments;
-    mine  record;
-    at    timestamptz;
+    visit    ehr.appointments;
+    place    integer;
+    expected timestamptz;
+    at       timestamptz;
 BEGIN
     IF appointment IS NULL THEN
         shown := ehr.wait_time_now(doctor, clinic);
@@ -1071,14 +1072,14 @@ BEGIN
         PERFORM ehr.refuse('EH409', 'visit_is_over', 'appointmentId');
     END IF;
 
-    SELECT q.place, q.expected_at INTO mine
+    SELECT q.place, q.expected_at INTO place, expected
       FROM ehr.queue(visit.doctor_id, NULL) AS q WHERE q.id = appointment;
 
     IF NOT FOUND THEN
         -- Not here yet: behind those who are due before.
-        SELECT count(*) FILTER (WHERE q.place > 0) + 1 AS place,
-               greatest(visit.starts_at, max(q.free_at)) AS expected_at
-          INTO mine
+        SELECT count(*) FILTER (WHERE q.place > 0)::integer + 1,
+               greatest(visit.starts_at, max(q.free_at))
+          INTO place, expected
           FROM ehr.queue(visit.doctor_id, NULL) AS q
          WHERE q.place = 0 OR q.due <= greatest(visit.starts_at, now());
     END IF;
@@ -1091,9 +1092,9 @@ BEGIN
     shown := json_build_object('appointmentId', visit.id,
         'doctorId', visit.doctor_id, 'clinicId', visit.clinic_id,
         'status', visit.status, 'queueNumber', visit.queue_number,
-        'place', mine.place, 'waiting', greatest(mine.place - 1, 0),
-        'waitMinutes', ehr.minutes_until(at, mine.expected_at),
-        'expectedStart', ehr.rfc3339(greatest(mine.expected_at,
+        'place', place, 'waiting', greatest(place - 1, 0),
+        'waitMinutes', ehr.minutes_until(at, expected),
+        'expectedStart', ehr.rfc3339(greatest(expected,
             CASE WHEN visit.status <> 'IN_PROGRESS' THEN now() END)),
         'pace', ehr.doctor_pace(visit.doctor_id));
     RETURN NEXT;

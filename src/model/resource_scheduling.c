@@ -236,6 +236,10 @@ static const ehr_field_t  appointment_fields[] = {
       .type = EHR_TYPE_TEXT, .flags = EHR_READ_ONLY, .max = 1000,
       .about = "Why it was cancelled." },
 
+    { .name = "queueNumber", .column = "queue_number",
+      .type = EHR_TYPE_INTEGER, .flags = EHR_READ_ONLY,
+      .about = "The number to be called by, from arrival on." },
+
     { .name = "arrivedAt", .column = "arrived_at",
       .type = EHR_TYPE_TIMESTAMP, .flags = EHR_READ_ONLY,
       .about = "When the patient arrived." },
