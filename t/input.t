@@ -66,12 +66,14 @@ sub texts {
 
 # Every request there is, in every legitimate shape.
 sub legitimate {
+    my $keys = 0;
+
     for my $resource (@resources) {
         my $client = $bodies->client($resource);
         my $collection = $bodies->collection($resource);
         my $body = $bodies->full($resource);
         my $kept = $client->post($collection, json => $body,
-            headers => { 'Idempotency-Key' => "input-$resource->{name}" });
+            headers => { 'Idempotency-Key' => 'input-' . ++$keys });
         is $kept->{status}, 201, "$resource->{name} with a key"
             or diag $kept->{body};
         my $made = $bodies->make($resource);

@@ -442,6 +442,53 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
+    -- Mostly there is no exception near: then the rule is all.
+    SELECT b.clinic_id, b.room_id, b.begins, b.ends, b.slot_minutes,
+           b.capacity
+      INTO clinic_id, room_id, grid, ends_at, slot_minutes, capacity
+      FROM (SELECT s.id, s.clinic_id, s.room_id, s.slot_minutes, s.capacity,
+                   ehr.instant(g.day, s.start_time, c.time_zone) AS begins,
+                   ehr.instant(g.day, s.end_time, c.time_zone) AS ends
+              FROM ehr.doctor_schedules s
+              JOIN ehr.clinics c ON c.id = s.clinic_id
+             -- A gap about midnight moves the end of a day into the next.
+             CROSS JOIN LATERAL (
+                   SELECT (at AT TIME ZONE c.time_zone)::date - back AS day
+                     FROM generate_series(0, 1) AS back) AS g
+             WHERE s.doctor_id = doctor AND s.deleted_at IS NULL
+               AND c.deleted_at IS NULL
+               AND s.day_of_week = extract(isodow FROM g.day)
+               AND g.day >= s.valid_from
+               AND (s.valid_to IS NULL OR g.day <= s.valid_to)) AS b
+     WHERE b.begins <= at AND b.ends > at
+     ORDER BY b.begins, b.id
+     LIMIT 1;
+
+    IF EXISTS (SELECT FROM ehr.schedule_exceptions e
+                WHERE e.doctor_id = doctor AND e.deleted_at IS NULL
+                  AND e.ends_at > at - interval '26 hours'
+                  AND e.starts_at < at + interval '26 hours')
+       OR EXISTS (SELECT FROM ehr.schedule_exceptions e
+                   WHERE e.clinic_id = open_period_at.clinic_id
+                     AND e.doctor_id IS NULL AND e.deleted_at IS NULL
+                     AND e.ends_at > at - interval '26 hours'
+                     AND e.starts_at < at + interval '26 hours')
+    THEN
+        SELECT * INTO clinic_id, room_id, grid, ends_at, slot_minutes,
+               capacity
+          FROM ehr.open_period_among(doctor, at);
+    END IF;
+END
+$$;
+
+-- The same with exceptions.
+CREATE FUNCTION ehr.open_period_among(doctor uuid, at timestamptz,
+    OUT clinic_id uuid, OUT room_id uuid, OUT grid timestamptz,
+    OUT ends_at timestamptz, OUT slot_minutes integer, OUT capacity integer)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
     SELECT b.clinic_id, b.room_id, b.begins, least(b.ends, x.closes),
            b.slot_minutes, b.capacity
       INTO clinic_id, room_id, grid, ends_at, slot_minutes, capacity
@@ -451,10 +498,8 @@ BEGIN
               FROM ehr.doctor_schedules s
               JOIN ehr.clinics c ON c.id = s.clinic_id
              CROSS JOIN LATERAL (
-                   SELECT (at AT TIME ZONE c.time_zone)::date AS today) AS t
-             -- A gap about midnight moves the end of a day into the next.
-             CROSS JOIN LATERAL (
-                   VALUES (t.today), (t.today - 1)) AS g (day)
+                   SELECT (at AT TIME ZONE c.time_zone)::date - back AS day
+                     FROM generate_series(0, 1) AS back) AS g
              WHERE s.doctor_id = doctor AND s.deleted_at IS NULL
                AND c.deleted_at IS NULL
                AND s.day_of_week = extract(isodow FROM g.day)
