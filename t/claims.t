@@ -146,14 +146,16 @@ sub shapes {
         . $world->doctor . "')");
     my %wrong = (
         'empty'           => "'empty', 'time_off', NULL",
-        'without an end'  => "'[$day, )', 'time_off', NULL",
+        'without an end'  => "'[$day,)', 'time_off', NULL",
         'without a start' => "'(, $day)', 'admission', NULL",
         'from infinity'   => "'[-infinity, $day)', 'admission', NULL",
         'to infinity'     => "'[$day, infinity)', 'time_off', NULL",
         'with its end'    => "'[$day 10:00, $day 10:30]', 'time_off', NULL",
         'off the granule' => "'[$day 10:02, $day 10:30)', 'time_off', NULL",
         'by a second'     => "'[$day 10:00:01, $day 10:30)', 'time_off', NULL",
-        'of two days'     => "'[$day, $day 24:05)', 'hold', now()",
+        'of two days'     => "'[$day, $day 23:55)'::tstzrange
+            + tstzrange('$day 23:55', '$day 23:55'::timestamptz + '10 min'),
+            'hold', now()",
         'a hold for ever' => "'[$day, $day 01:00)', 'hold', NULL",
         'a hold to infinity' =>
             "'[$day, $day 01:00)', 'hold', 'infinity'",
@@ -167,7 +169,7 @@ sub shapes {
         ok !$ok && $err =~ /claims_\w+_check/, "no claim $what" or diag $err;
     }
     my ($ok) = $env->psql('postgres', "INSERT INTO ehr.claims (resource, ref,
-        during, kind) VALUES ($number, gen_random_uuid(), '[$day 10:02, )',
+        during, kind) VALUES ($number, gen_random_uuid(), '[$day 10:02,)',
         'admission')");
     ok $ok, 'an admission begins when it does and has no end yet';
 }
