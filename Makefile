@@ -3,7 +3,8 @@
 #               (PORT=8080, RUN_DIR=run); make stop ends just that
 # make test     everything, from nothing (TESTS='t/a.t t/b.t' for some)
 # make soak     the tests under faults for longer (EHR_CHAOS_SECONDS=120 each,
-#               a million requests), and the fuzz targets (EHR_FUZZ_SECONDS=600)
+#               a million requests), the fuzz targets (EHR_FUZZ_SECONDS=600),
+#               and 10^8 steps of the engine (EHR_ENGINE_STEPS)
 # make sanitize the same tests on nginx and module with ASan and UBSan
 # make bench    measurements against pgbench and plain nginx
 # make replay   110,527 real appointments, booked and proved (docs/replay.md);
@@ -48,8 +49,10 @@ test:
 soak:
 	@EHR_CHAOS_SECONDS=$${EHR_CHAOS_SECONDS:-120} \
 	    EHR_FUZZ_SECONDS=$${EHR_FUZZ_SECONDS:-600} \
+	    EHR_ENGINE_STEPS=$${EHR_ENGINE_STEPS:-100000000} \
+	    EHR_ENGINE_SECONDS=$${EHR_ENGINE_SECONDS:-120} \
 	    $(MAKE) --no-print-directory test \
-	    TESTS="$(wildcard t/chaos/*.t) t/fuzz.t"
+	    TESTS="$(wildcard t/chaos/*.t) t/fuzz.t t/engine.t"
 
 sanitize:
 	@tools/install-packages build run test

@@ -1,4 +1,4 @@
-/* build: @t/unit/engine/sources -lpthread */
+/* build: @t/unit/engine/sources */
 
 /*
  * The engine alone, at the size of a hospital group.  Prints a line
@@ -321,7 +321,8 @@ measure_load(void)
 
 /* -- searching ------------------------------------------------------------- */
 
-/* Near days are nearly full, the last ones half: 90 % of all. */
+/* The next two weeks are full, the days to the middle nearly, from there on
+ * fewer and fewer are taken: 90 % of all. */
 static unsigned
 fill_realistic(unsigned day)
 {
@@ -333,8 +334,8 @@ fill_realistic(unsigned day)
         return 1000;
     }
 
-    return share < 500 ? 998 - (share - 150) / 50 : 990 - (share - 500) * 35
-                                                          / 100;
+    return share < 500 ? 998 - (share - 150) / 50
+                       : 990 - (share - 500) * 76 / 100;
 }
 
 
