@@ -109,6 +109,7 @@ ehr_feed_begin(ehr_feed_t *feed)
     feed->nclinics = 0;
     feed->nasked = 0;
     ngx_queue_init(&feed->dirty);
+    ngx_queue_init(&feed->early);
     feed->first = ngx_time() / 86400;
     feed->end = feed->first + ehr_availability->days;
     feed->period_first = feed->first;

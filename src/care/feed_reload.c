@@ -3,8 +3,10 @@
  * another, and each midnight the days that are new.
  *
  * A read sees the database as it is then, which may be before or after what
- * the stream has shown.  Periods and groups: a change that comes later marks
- * the doctor again, so the last read is the right one.  Claims: one that is
+ * the stream has shown: a commit is sent as soon as it is written and only then
+ * becomes visible.  Periods and groups: a change that comes later marks
+ * the doctor again, and one that came a moment before a read has it read once
+ * more, so the last read is the right one.  Claims: one that is
  * read and comes again is busy twice, which is once; one that went meanwhile
  * is remembered in `gone`, for its row may be read after it went.
  */
@@ -12,6 +14,11 @@
 #include "feed_private.h"
 
 
+/* ms until a commit that was seen in the stream is seen by every read */
+#define EHR_FEED_VISIBLE  100
+
+
+static void ehr_feed_doubt(ehr_feed_t *feed, ehr_feed_doctor_t *doctor);
 static ngx_int_t ehr_feed_clinic_doctors(ehr_feed_t *feed);
 static ngx_int_t ehr_feed_clinic_row(void *data, const ehr_column_t *columns,
     ngx_uint_t n);
@@ -40,9 +47,35 @@ static ngx_int_t ehr_feed_roll_done(void *data);
 void
 ehr_feed_mark(ehr_feed_t *feed, ehr_feed_doctor_t *doctor)
 {
+    doctor->marked = ngx_current_msec;
+
     if (!doctor->is_dirty) {
         doctor->is_dirty = 1;
         ngx_queue_insert_tail(&feed->dirty, &doctor->link);
+    }
+}
+
+
+/* What was read just after the change may have been read without it. */
+
+static void
+ehr_feed_doubt(ehr_feed_t *feed, ehr_feed_doctor_t *doctor)
+{
+    if (!doctor->is_dirty
+        && feed->asked_at - doctor->marked < EHR_FEED_VISIBLE)
+    {
+        doctor->is_dirty = 1;
+        ngx_queue_insert_tail(&feed->early, &doctor->link);
+    }
+}
+
+
+void
+ehr_feed_again(ehr_feed_t *feed)
+{
+    if (!ngx_queue_empty(&feed->early)) {
+        ngx_queue_add(&feed->dirty, &feed->early);
+        ngx_queue_init(&feed->early);
     }
 }
 
@@ -197,6 +230,7 @@ ehr_feed_ask(ehr_feed_t *feed)
     ehr_feed_doctor_t  *doctor;
 
     feed->nasked = 0;
+    feed->asked_at = ngx_current_msec;
 
     while (!ngx_queue_empty(&feed->dirty) && feed->nasked < EHR_FEED_ASKED) {
         q = ngx_queue_head(&feed->dirty);
@@ -349,6 +383,7 @@ ehr_feed_groups_done(void *data)
     for (i = 0; i < feed->nasked; i++) {
         doctor = feed->asked[i];
         ehr_feed_announce(&doctor->uuid, 0);
+        ehr_feed_doubt(feed, doctor);
 
         if (doctor->is_seen) {
             continue;
