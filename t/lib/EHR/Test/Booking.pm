@@ -47,7 +47,7 @@ my ($opens, $closes) = (6, 22); # hours, UTC
 # -- what is booked -----------------------------------------------------------
 
 # Doctors (the last one of groups of three), rooms, patients and tokens, once
-# an environment; times are of two days, from tomorrow.
+# an environment; each load has two days of its own after the first.
 sub booking_place {
     my ($env) = @_;
     return $env->{booking} ||= do {
@@ -98,6 +98,7 @@ sub start_bookings {
     $self = bless { processes => 2, clients => 32, deadline => 20,
         think => 0.01, ports => [$env->port], %{ booking_place($env) }, %option,
         name => sprintf('book-%d-%d', $$, ++$loads) }, __PACKAGE__;
+    $self->{first} += 2 * 86400 * $loads;   # days that nobody has booked yet
 
     $self->{file} = $env->dir . '/' . $self->{name};
     for my $number (1 .. $self->{processes}) {
@@ -280,6 +281,8 @@ sub move {
             qw(doctor start minutes) };
     }
     $self->{swap}{ $client->{number} } = $one;
+    # where it is already there is nothing to do, and to audit
+    return $self->slots if state_of($wish) eq state_of($one->{wish});
     return $self->act('move', PATCH => "/appointments/$one->{id}",
         { time_of($wish) }, wish => $wish, of => $one->{id});
 }
