@@ -228,11 +228,11 @@ typedef struct {
     ehr_engine_uuid_t   room;       /* all zero: none */
 } ehr_engine_period_t;
 
-/* What is open in the days [first_day, end_day) is exactly this: sorted by
- * from, not overlapping.  Parts outside those days or outside the engine's
- * are left out, but a period that goes on there should be given whole.
- * Readers see all of the old or all of the new.  EHR_ENGINE_FULL: days that
- * did not fit are answered with ASK. */
+/* What is open in the days [first_day, end_day) is exactly this, sorted by
+ * from.  Parts outside those days or outside the engine's are left out, but a
+ * period that goes on there should be given whole.  Readers see all of the
+ * old or all of the new.  EHR_ENGINE_FULL: days that did not fit, or of which
+ * periods overlap or are not as above, are answered with ASK. */
 ehr_engine_result_t ehr_engine_feed_periods(ehr_engine_t *engine,
     int32_t resource, uint32_t first_day, uint32_t end_day,
     const ehr_engine_period_t *periods, size_t n);

@@ -5,8 +5,6 @@
 #include "layout.h"
 
 
-static int ehr_engine_periods_are_valid(const ehr_engine_period_t *periods,
-    size_t n);
 static ehr_engine_result_t ehr_engine_periods_replace(
     ehr_engine_root_t *root, uint32_t index, uint32_t first, uint32_t end,
     const ehr_engine_period_t *periods, size_t n);
@@ -27,11 +25,6 @@ ehr_engine_feed_periods(ehr_engine_t *engine, int32_t resource,
     ehr_engine_result_t   result;
 
     root = engine->root;
-
-    if (!ehr_engine_periods_are_valid(periods, n)) {
-        return EHR_ENGINE_INVALID;
-    }
-
     result = ehr_engine_feed_enter(engine);
 
     if (result != EHR_ENGINE_OK) {
@@ -63,28 +56,6 @@ ehr_engine_feed_periods(ehr_engine_t *engine, int32_t resource,
 }
 
 
-static int
-ehr_engine_periods_are_valid(const ehr_engine_period_t *periods, size_t n)
-{
-    size_t  i;
-
-    for (i = 0; i < n; i++) {
-
-        if (periods[i].from >= periods[i].to
-            || periods[i].slot == 0
-            || periods[i].slot > EHR_ENGINE_SLOT_MAX
-            || periods[i].capacity == 0
-            || periods[i].capacity > EHR_ENGINE_SEATS
-            || (i && periods[i].from < periods[i - 1].to))
-        {
-            return 0;
-        }
-    }
-
-    return 1;
-}
-
-
 /* All shapes are made before, and old ones dropped after, the moment in which
  * the days change. */
 static ehr_engine_result_t
@@ -108,6 +79,7 @@ ehr_engine_periods_replace(ehr_engine_root_t *root, uint32_t index,
             n--;
         }
 
+        /* what does not fit, or makes no sense, makes a day unknown */
         shape = ehr_engine_day_shape(root, day, periods, n);
         shapes[day - first] = shape;
         changes += shape != ehr_engine_day_at(root, index, day)->shape;
@@ -152,18 +124,26 @@ ehr_engine_day_shape(ehr_engine_root_t *root, uint32_t day,
 {
     size_t              i;
     uint32_t            count;
+    ehr_engine_time_t   end;
     ehr_engine_piece_t  pieces[EHR_ENGINE_PIECES_MAX];
 
     count = 0;
+    end = day * EHR_ENGINE_DAY;
 
     for (i = 0; i < n && periods[i].from < (day + 1) * EHR_ENGINE_DAY; i++) {
 
+        if (periods[i].to <= day * EHR_ENGINE_DAY) {
+            continue;
+        }
+
         if (count == EHR_ENGINE_PIECES_MAX
+            || (count && periods[i].from < end)
             || !ehr_engine_piece_make(root, &pieces[count], day, &periods[i]))
         {
             return EHR_ENGINE_UNKNOWN;
         }
 
+        end = periods[i].to;
         count++;
     }
 
@@ -171,13 +151,22 @@ ehr_engine_day_shape(ehr_engine_root_t *root, uint32_t day,
 }
 
 
-/* 0: there is no room for its place. */
+/* 0: it cannot be kept. */
 static int
 ehr_engine_piece_make(ehr_engine_root_t *root, ehr_engine_piece_t *piece,
     uint32_t day, const ehr_engine_period_t *period)
 {
     uint32_t           place, flags, first;
     ehr_engine_time_t  start, from, to;
+
+    if (period->from >= period->to
+        || period->slot == 0
+        || period->slot > EHR_ENGINE_SLOT_MAX
+        || period->capacity == 0
+        || period->capacity > EHR_ENGINE_SEATS)
+    {
+        return 0;
+    }
 
     place = ehr_engine_place_intern(root, &period->clinic, &period->room);
 

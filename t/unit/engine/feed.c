@@ -328,6 +328,25 @@ a_group_too_many_is_asked(void **state)
 }
 
 
+/* Of that day nothing is said, of the others all. */
+static void
+nonsense_is_asked(const ehr_engine_period_t *those, size_t n)
+{
+    size_t             count;
+    ehr_engine_slot_t  slots[64];
+
+    assert_int_equal(ehr_engine_feed_periods(&fixture.feed, 1, DAY,
+                                             DAY + DAYS, those, n),
+                     EHR_ENGINE_FULL);
+    assert_int_equal(ehr_engine_slots(&fixture.worker, 1, at(DAY, 0),
+                                      at(DAY + 1, 0), 0, 0, slots, 64,
+                                      &count), EHR_ENGINE_ASK);
+    assert_int_equal(ehr_engine_slots(&fixture.worker, 1, at(DAY + 1, 0),
+                                      at(DAY + 2, 0), 0, 0, slots, 64,
+                                      &count), EHR_ENGINE_OK);
+}
+
+
 static void
 nonsense_is_refused(void **state)
 {
@@ -335,20 +354,27 @@ nonsense_is_refused(void **state)
 
     (void) state;
 
+    /* overlapping */
     those[0] = period_of(at(DAY, 10), at(DAY, 20), 5, 1);
     those[1] = period_of(at(DAY, 19), at(DAY, 30), 5, 1);
-    assert_int_equal(ehr_engine_feed_periods(&fixture.feed, 1, DAY,
-                                             DAY + DAYS, those, 2),
-                     EHR_ENGINE_INVALID);
-    those[1].from = 20;
-    those[1].slot = 0;
-    assert_int_equal(ehr_engine_feed_periods(&fixture.feed, 1, DAY,
-                                             DAY + DAYS, those, 2),
-                     EHR_ENGINE_INVALID);
+    nonsense_is_asked(those, 2);
+
+    /* one within the other, and no slot, and too many seats */
+    those[1].to = at(DAY, 20) - 1;
+    those[1].from = those[0].from;
+    nonsense_is_asked(those, 2);
+    those[0].slot = 0;
+    nonsense_is_asked(those, 1);
+    those[0].slot = EHR_ENGINE_SLOT_MAX + 1;
+    nonsense_is_asked(those, 1);
+    those[0].slot = 5;
     those[0].capacity = EHR_ENGINE_SEATS + 1;
+    nonsense_is_asked(those, 1);
+    those[0].capacity = 1;
     assert_int_equal(ehr_engine_feed_periods(&fixture.feed, 1, DAY,
                                              DAY + DAYS, those, 1),
-                     EHR_ENGINE_INVALID);
+                     EHR_ENGINE_OK);
+
     assert_int_equal(ehr_engine_feed_busy(&fixture.feed, 1, 0, 5, 5, NULL),
                      EHR_ENGINE_INVALID);
     assert_int_equal(ehr_engine_feed_busy(&fixture.feed, 77, 0, at(DAY, 5),
