@@ -1030,8 +1030,11 @@ BEGIN
         a := ehr.appointment_locked(appointment, wanted, 'visits.write');
     END IF;
 
-    -- RESCHEDULED comes of rescheduling only.
-    IF target = a.status OR target IN ('RESCHEDULED', 'SCHEDULED') THEN
+    -- RESCHEDULED comes of rescheduling only, and nobody has missed what is
+    -- still to come.
+    IF target = a.status OR target IN ('RESCHEDULED', 'SCHEDULED')
+       OR target = 'NO_SHOW' AND a.starts_at > now()
+    THEN
         PERFORM ehr.refuse('EH409', 'illegal_status', 'status');
     END IF;
 
