@@ -40,9 +40,17 @@ sub demo_accounts {
             or diag $answer->{body};
         $user{$name} = $answer->{data}{id};
     }
-    is $admin->post('/api/v1/doctors', json => { userId => $user{doctor},
-        firstName => 'Doctor', lastName => 'Demo',
-        licenseNumber => 'DOCS-1' })->{status}, 201, 'who is a doctor';
+    my $doctor = $admin->post('/api/v1/doctors', json => {
+        userId => $user{doctor}, firstName => 'Doctor', lastName => 'Demo',
+        licenseNumber => 'DOCS-1' });
+    is $doctor->{status}, 201, 'who is a doctor';
+    my $clinic = $admin->post('/api/v1/clinics', json => {
+        name => 'Demo', timeZone => 'Asia/Kathmandu' });
+    is $clinic->{status}, 201, 'at a clinic';
+    is $admin->post("/api/v1/doctors/$doctor->{data}{id}/schedules", json => {
+        clinicId => $clinic->{data}{id}, dayOfWeek => $_,
+        startTime => '09:00', endTime => '17:00' })->{status}, 201,
+        "on day $_" for 1 .. 7;
     is $admin->post('/api/v1/patients', json => { userId => $user{patient},
         firstName => 'Patient', lastName => 'Demo' })->{status}, 201,
         'who is a patient';
@@ -112,7 +120,9 @@ sub routes_are_listed {
         my ($path, @cells) = @$row;
         my @methods = (['get'], ['post'], ['put', 'patch'], ['delete']);
         for my $i (grep { length $cells[$_] } 0 .. $#methods) {
-            $documented{"$_ $path"} = $cells[$i] for @{ $methods[$i] };
+            my ($only, $may) = $cells[$i] =~ /\A(?:([A-Z]+): )?(.*)/;
+            $documented{"$_ $path"} = $may
+                for grep { !$only || $_ eq lc $only } @{ $methods[$i] };
         }
     }
     for my $path (keys %$paths) {
