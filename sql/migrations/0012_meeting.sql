@@ -4,10 +4,9 @@
 CREATE FUNCTION ehr.meeting_url() RETURNS text
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
-    SELECT replace(t.template, '{room}', gen_random_uuid()::text)
-      FROM (SELECT ehr.parameter('meetingUrlTemplate') #>> '{}') AS t (template)
-     WHERE t.template ~ '^https?://[^[:space:]]+$'
-       AND length(t.template) < 1900
+    SELECT replace(p.url, '{room}', gen_random_uuid()::text)
+      FROM (SELECT ehr.parameter('meetingUrlTemplate') #>> '{}') AS p (url)
+     WHERE p.url ~ '^https?://' AND length(p.url) < 1900
 $$;
 
 GRANT EXECUTE ON FUNCTION ehr.meeting_url() TO ehr_app;
