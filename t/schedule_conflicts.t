@@ -90,6 +90,12 @@ sub a_rule_changes {
     is_deeply conflicts($admin->delete($path)), [409, [$noon->{id}]],
         'what was said once is not said again';
 
+    is $admin->patch($path, json => { startTime => '09:00' })->{status}, 200,
+        'the hours come back';
+    is_deeply [map { needs_attention($_) } $early, $later], [0, 0],
+        'and with them the peace';
+    is $admin->patch("$path?force=true", json => { startTime => '10:00' })
+        ->{status}, 200, 'once more';
     is $admin->patch("/api/v1/appointments/$early->{id}",
         json => { start => $clinic->at(7, '11:00') })->{status}, 200,
         'it is moved';

@@ -122,6 +122,11 @@ CREATE POLICY reads ON ehr.appointment_series FOR SELECT TO ehr_app
     USING ((SELECT ehr.sees_all())
            OR patient_id = ANY ((SELECT ehr.my_patients())::uuid[]));
 
+ALTER TABLE ehr.appointments
+    ADD CONSTRAINT appointments_series_id_fkey
+    FOREIGN KEY (patient_id, series_id)
+    REFERENCES ehr.appointment_series (patient_id, id);
+
 -- RFC 3339, as the API writes times.
 CREATE FUNCTION ehr.rfc3339(at timestamptz) RETURNS text
 LANGUAGE sql STABLE AS $$
@@ -488,8 +493,13 @@ CREATE TABLE ehr.waiting_list (
         REFERENCES ehr.appointments (patient_id, id)
 );
 
-CREATE INDEX waiting_list_line ON ehr.waiting_list (created_at, id)
+CREATE INDEX waiting_list_doctor_id ON ehr.waiting_list (doctor_id)
     WHERE status = 'WAITING' AND deleted_at IS NULL;
+CREATE INDEX waiting_list_specialty_id ON ehr.waiting_list (specialty_id)
+    WHERE status = 'WAITING' AND deleted_at IS NULL AND doctor_id IS NULL;
+CREATE INDEX waiting_list_clinic_id ON ehr.waiting_list (clinic_id)
+    WHERE status = 'WAITING' AND deleted_at IS NULL AND doctor_id IS NULL
+        AND specialty_id IS NULL;
 CREATE UNIQUE INDEX waiting_list_hold_token_key
     ON ehr.waiting_list (hold_token) WHERE hold_token IS NOT NULL;
 CREATE INDEX waiting_list_patient_id
@@ -637,6 +647,11 @@ BEGIN
 EXCEPTION
     WHEN SQLSTATE 'EH409' OR SQLSTATE 'EH422' OR deadlock_detected THEN
         RETURN false;
+    WHEN OTHERS THEN
+        -- Whoever gives a slot back is not to suffer for it.
+        RAISE WARNING 'ehr: waiting list entry % passed over: % %', entry.id,
+            SQLSTATE, SQLERRM;
+        RETURN false;
 END
 $$;
 
@@ -678,23 +693,42 @@ $$;
 -- offered it before.
 CREATE FUNCTION ehr.waiting_for(doctor uuid, freed tstzrange)
 RETURNS SETOF ehr.waiting_list
-LANGUAGE sql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql SECURITY DEFINER ROWS 10
 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    skills  uuid[];
+    clinics uuid[];
+BEGIN
+    IF NOT EXISTS (SELECT FROM ehr.waiting_list w
+                    WHERE w.status = 'WAITING' AND w.deleted_at IS NULL)
+    THEN
+        RETURN;
+    END IF;
+
+    SELECT d.specialty_ids INTO skills
+      FROM ehr.doctors d WHERE d.id = doctor;
+    clinics := ARRAY(SELECT p.clinic_id
+        FROM ehr.open_periods(ARRAY[doctor], lower(freed), upper(freed))
+            AS p);
+
+    -- In these words each kind has its index.
+    RETURN QUERY
     SELECT w.*
       FROM ehr.waiting_list w
-      JOIN ehr.doctors d ON d.id = doctor
      WHERE w.status = 'WAITING' AND w.deleted_at IS NULL
+       AND (w.doctor_id = doctor
+            OR w.doctor_id IS NULL AND w.specialty_id = ANY (skills)
+            OR w.doctor_id IS NULL AND w.specialty_id IS NULL
+               AND w.clinic_id = ANY (clinics))
+       AND (w.specialty_id IS NULL OR w.specialty_id = ANY (skills))
+       AND (w.clinic_id IS NULL OR w.clinic_id = ANY (clinics))
        AND w.earliest < upper(freed)
        AND w.latest > greatest(lower(freed), now())
-       AND (w.doctor_id IS NULL OR w.doctor_id = doctor)
-       AND (w.specialty_id IS NULL OR w.specialty_id = ANY (d.specialty_ids))
-       AND (w.clinic_id IS NULL OR EXISTS (
-               SELECT FROM ehr.open_periods(ARRAY[doctor], lower(freed),
-                   upper(freed)) AS p WHERE p.clinic_id = w.clinic_id))
        AND NOT EXISTS (
                SELECT FROM ehr.waiting_offers o
                 WHERE o.entry_id = w.id AND o.doctor_id = doctor
-                  AND o.during && freed)
+                  AND o.during && freed);
+END
 $$;
 
 -- Trigger: a hold that ended unused puts its entry back into the line, where
@@ -728,12 +762,14 @@ $$;
 -- At the end of the transaction, when it is known what stays free.
 CREATE CONSTRAINT TRIGGER waiting AFTER DELETE ON ehr.claims
     DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW WHEN (OLD.kind IN ('appointment', 'hold'))
+    FOR EACH ROW WHEN (OLD.kind = 'appointment'
+        OR OLD.kind = 'hold' AND OLD.expires_at > clock_timestamp())
     EXECUTE FUNCTION ehr.claim_freed();
 
 -- What expired goes to the line before it goes to whoever found it expired:
 -- that booking is refused, and rolled back with the offer, which is made
--- again by ehr.holds_expire().
+-- again by ehr.holds_expire().  (By its name it looks at the clock after the
+-- other, so that no hold expires between the two.)
 CREATE TRIGGER waiting_expired AFTER DELETE ON ehr.claims
     FOR EACH ROW WHEN (OLD.kind = 'hold'
         AND OLD.expires_at <= clock_timestamp())
@@ -1165,6 +1201,13 @@ DECLARE
     hit    uuid[];
     listed json;
 BEGIN
+    -- What has hours again needs no attention any more.
+    UPDATE ehr.appointments a SET needs_attention = false
+     WHERE a.needs_attention AND a.starts_at > now()
+       AND (a.doctor_id = doctor OR doctor IS NULL)
+       AND (a.clinic_id = clinic OR clinic IS NULL)
+       AND a.id NOT IN (SELECT ehr.schedule_conflicts(doctor, clinic));
+
     SELECT array_agg(a.id),
            json_agg(json_strip_nulls(json_build_object(
                'appointmentId', a.id, 'doctorId', a.doctor_id,
