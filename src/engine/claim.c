@@ -7,6 +7,7 @@
 
 static int ehr_engine_items_are_valid(const ehr_engine_item_t *items,
     size_t n);
+static int ehr_engine_is_final(const ehr_engine_item_t *items, size_t n);
 static ehr_engine_result_t ehr_engine_claim_locked(ehr_engine_t *engine,
     const ehr_engine_uuid_t *act, ehr_engine_item_t *items, size_t n,
     int64_t deadline);
@@ -41,9 +42,14 @@ ehr_engine_claim(ehr_engine_t *engine, const ehr_engine_uuid_t *act,
         return EHR_ENGINE_ASK;
     }
 
-    ehr_engine_lock(engine);
-    result = ehr_engine_claim_locked(engine, act, items, n, deadline);
-    ehr_engine_unlock(engine);
+    result = ehr_engine_weigh_all(engine, items, n, 0);
+
+    /* most who come too late need no mutex to be told so */
+    if (result != EHR_ENGINE_TAKEN || !ehr_engine_is_final(items, n)) {
+        ehr_engine_lock(engine);
+        result = ehr_engine_claim_locked(engine, act, items, n, deadline);
+        ehr_engine_unlock(engine);
+    }
 
     switch (result) {
 
@@ -78,7 +84,6 @@ ehr_engine_explain(ehr_engine_t *engine, ehr_engine_item_t *items, size_t n)
 }
 
 
-/* Also gives them an answer that is right if nothing else is said. */
 static int
 ehr_engine_items_are_valid(const ehr_engine_item_t *items, size_t n)
 {
@@ -98,6 +103,26 @@ ehr_engine_items_are_valid(const ehr_engine_item_t *items, size_t n)
     }
 
     return 1;
+}
+
+
+/* Whether something is in the way that no sweep would take out of it. */
+static int
+ehr_engine_is_final(const ehr_engine_item_t *items, size_t n)
+{
+    size_t  i;
+
+    for (i = 0; i < n; i++) {
+
+        if (items[i].why == EHR_ENGINE_IS_BUSY
+            || items[i].why == EHR_ENGINE_OUTSIDE
+            || items[i].why == EHR_ENGINE_OFF_GRID)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

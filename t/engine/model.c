@@ -312,22 +312,18 @@ is_releasing(const model_t *model, int32_t number)
 }
 
 
-ehr_engine_result_t
-model_weigh(model_t *model, ehr_engine_item_t *items, size_t n, int is_claim)
+static ehr_engine_result_t
+weigh_all(model_t *model, ehr_engine_item_t *items, size_t n, int is_swept)
 {
     size_t               i;
     ehr_engine_result_t  result;
 
     result = EHR_ENGINE_OK;
 
-    if (!model_answers(model)) {
-        return EHR_ENGINE_ASK;
-    }
-
     for (i = 0; i < n; i++) {
         items[i].why = weigh(model, items, i);
 
-        if (is_claim && items[i].why == EHR_ENGINE_IS_TENTATIVE
+        if (is_swept && items[i].why == EHR_ENGINE_IS_TENTATIVE
             && sweep(model, items[i].resource))
         {
             items[i].why = weigh(model, items, i);
@@ -350,6 +346,32 @@ model_weigh(model_t *model, ehr_engine_item_t *items, size_t n, int is_claim)
     }
 
     return result;
+}
+
+
+/* A claim sweeps only if that may help. */
+ehr_engine_result_t
+model_weigh(model_t *model, ehr_engine_item_t *items, size_t n, int is_claim)
+{
+    size_t               i;
+    ehr_engine_result_t  result;
+
+    if (!model_answers(model)) {
+        return EHR_ENGINE_ASK;
+    }
+
+    result = weigh_all(model, items, n, 0);
+
+    for (i = 0; i < n; i++) {
+        if (items[i].why != EHR_ENGINE_FREE
+            && items[i].why != EHR_ENGINE_IS_TENTATIVE
+            && items[i].why != EHR_ENGINE_UNCERTAIN)
+        {
+            return result;
+        }
+    }
+
+    return is_claim ? weigh_all(model, items, n, 1) : result;
 }
 
 
