@@ -217,6 +217,7 @@ static const ehr_field_t  appointment_fields[] = {
 
     { .name = "overbookReason", .column = "overbook_reason",
       .type = EHR_TYPE_TEXT, .flags = EHR_IMMUTABLE, .min = 1, .max = 500,
+      .write = EHR_MAY_WRITE_APPOINTMENTS,
       .about = "Why an EMERGENCY is squeezed in, if it is." },
 
     { .name = "seat", .column = "seat", .type = EHR_TYPE_INTEGER,
