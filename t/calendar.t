@@ -191,7 +191,7 @@ sub changes {
 
 sub virtual {
     my $appointment = $bookings->add(patient => 'own', days => 6,
-        isVirtual => 1);
+        isVirtual => JSON::PP::true());
     my $event = calendar(file_of($client{portal}, $appointment)->{body})
         ->{events}[0];
     like $event->{URL}, qr{\Ahttps://}, 'has the address of the meeting';
