@@ -404,7 +404,7 @@ BEGIN
                - coalesce(b.off, '{}')) AS c (piece)
     ), folded AS (
         SELECT c.*, greatest(c.begins, max(c.ends) OVER (
-                   PARTITION BY c.resource ORDER BY c.begins, c.id
+                   PARTITION BY c.resource ORDER BY c.begins, c.ends, c.id
                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING))
                    AS free_from
           FROM cut c
@@ -461,7 +461,7 @@ BEGIN
                AND g.day >= s.valid_from
                AND (s.valid_to IS NULL OR g.day <= s.valid_to)) AS b
      WHERE b.begins <= at AND b.ends > at
-     ORDER BY b.begins, b.id
+     ORDER BY b.begins, b.ends, b.id
      LIMIT 1;
 
     IF EXISTS (SELECT FROM ehr.schedule_exceptions e
@@ -532,7 +532,7 @@ BEGIN
                   AS o) AS x
      WHERE b.begins <= at AND b.ends > at
        AND (x.closes IS NULL OR x.closes > at)
-     ORDER BY greatest(b.begins, x.opens), b.id
+     ORDER BY greatest(b.begins, x.opens), least(b.ends, x.closes), b.id
      LIMIT 1;
 END
 $$;

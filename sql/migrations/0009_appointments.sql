@@ -1053,7 +1053,8 @@ CREATE FUNCTION ehr.free_slots(doctors uuid[], window_from timestamptz,
 RETURNS TABLE (doctor_id uuid, clinic_id uuid, room_id uuid,
     starts_at timestamptz, minutes integer, seat integer, free integer)
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 20
-SET search_path = pg_catalog, pg_temp AS $$
+SET search_path = pg_catalog, pg_temp
+SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     begins timestamptz := greatest(window_from, now());
