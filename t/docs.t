@@ -28,7 +28,8 @@ done_testing;
 
 # Those of `make run` that the documents use.
 sub demo_accounts {
-    my %role = (admin => 'ADMIN', doctor => 'DOCTOR', patient => 'PATIENT');
+    my %role = (admin => 'ADMIN', doctor => 'DOCTOR', patient => 'PATIENT',
+        reception => 'RECEPTIONIST');
     my %user;
 
     for my $name (sort keys %role) {
