@@ -571,6 +571,18 @@ CREATE TRIGGER rules_changed BEFORE UPDATE OF doctor_id, specialty_id,
     FOR EACH ROW EXECUTE FUNCTION ehr.waiting_list_rules();
 
 -- Who leaves the line, or wants something else, gives the offer back.
+CREATE FUNCTION ehr.waiting_list_leaves() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.status := 'WAITING';
+    NEW.hold_token := NULL;
+    NEW.offered_doctor_id := NULL;
+    NEW.offered_start := NULL;
+    NEW.offer_expires_at := NULL;
+    RETURN NEW;
+END
+$$;
+
 CREATE FUNCTION ehr.waiting_list_left() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
@@ -581,14 +593,17 @@ BEGIN
 END
 $$;
 
-CREATE TRIGGER left_the_line AFTER UPDATE ON ehr.waiting_list
-    FOR EACH ROW WHEN (OLD.status = 'OFFERED'
-        AND (NEW.deleted_at IS NOT NULL AND OLD.deleted_at IS NULL
+CREATE TRIGGER leaves BEFORE UPDATE ON ehr.waiting_list
+    FOR EACH ROW WHEN (OLD.status = 'OFFERED' AND NEW.status = 'OFFERED'
+        AND (NEW.deleted_at IS NOT NULL
              OR (NEW.doctor_id, NEW.specialty_id, NEW.clinic_id,
                  NEW.earliest, NEW.latest, NEW.duration_minutes)
                 IS DISTINCT FROM (OLD.doctor_id, OLD.specialty_id,
                  OLD.clinic_id, OLD.earliest, OLD.latest,
                  OLD.duration_minutes)))
+    EXECUTE FUNCTION ehr.waiting_list_leaves();
+CREATE TRIGGER left_the_line AFTER UPDATE ON ehr.waiting_list
+    FOR EACH ROW WHEN (OLD.status = 'OFFERED' AND NEW.status = 'WAITING')
     EXECUTE FUNCTION ehr.waiting_list_left();
 
 -- Holds the first slot in what became free that fits an entry; false if there
@@ -732,20 +747,19 @@ END
 $$;
 
 -- Trigger: a hold that ended unused puts its entry back into the line, where
--- it was; and the time goes to whom it fits.
-CREATE FUNCTION ehr.claim_freed() RETURNS trigger
+-- it was; and the time goes to whom it fits.  What expired goes to the line
+-- before it goes to whoever found it expired: that booking is refused, and
+-- rolled back with the offer, which is made again by ehr.holds_expire().
+CREATE FUNCTION ehr.hold_ended() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     doctor uuid;
 BEGIN
-    IF OLD.kind = 'hold' THEN
-        UPDATE ehr.waiting_list w
-           SET status = 'WAITING', hold_token = NULL,
-               offered_doctor_id = NULL, offered_start = NULL,
-               offer_expires_at = NULL
-         WHERE w.hold_token = OLD.ref;
-    END IF;
+    UPDATE ehr.waiting_list w
+       SET status = 'WAITING', hold_token = NULL, offered_doctor_id = NULL,
+           offered_start = NULL, offer_expires_at = NULL
+     WHERE w.hold_token = OLD.ref;
 
     SELECT r.entity_id INTO doctor
       FROM ehr.resources r
@@ -759,21 +773,34 @@ BEGIN
 END
 $$;
 
--- At the end of the transaction, when it is known what stays free.
-CREATE CONSTRAINT TRIGGER waiting AFTER DELETE ON ehr.claims
-    DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW WHEN (OLD.kind = 'appointment'
-        OR OLD.kind = 'hold' AND OLD.expires_at > clock_timestamp())
-    EXECUTE FUNCTION ehr.claim_freed();
+-- One made in this transaction was never held: ehr.claim_wish() gives back
+-- what it got when it did not get all.
+CREATE TRIGGER waiting AFTER DELETE ON ehr.claims
+    FOR EACH ROW WHEN (OLD.kind = 'hold' AND OLD.created_at <> now())
+    EXECUTE FUNCTION ehr.hold_ended();
 
--- What expired goes to the line before it goes to whoever found it expired:
--- that booking is refused, and rolled back with the offer, which is made
--- again by ehr.holds_expire().  (By its name it looks at the clock after the
--- other, so that no hold expires between the two.)
-CREATE TRIGGER waiting_expired AFTER DELETE ON ehr.claims
-    FOR EACH ROW WHEN (OLD.kind = 'hold'
-        AND OLD.expires_at <= clock_timestamp())
-    EXECUTE FUNCTION ehr.claim_freed();
+-- Trigger: so does what an appointment leaves that is cancelled, missed or
+-- moved.  Its claims have changed by now (trigger `ended`,
+-- ehr.appointment_reschedule()), so that what is free is free.
+CREATE FUNCTION ehr.appointment_left() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF OLD.ends_at > now() THEN
+        PERFORM ehr.waiting_offer(OLD.doctor_id,
+            tstzrange(OLD.starts_at, OLD.ends_at));
+    END IF;
+
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER waiting AFTER UPDATE ON ehr.appointments
+    FOR EACH ROW WHEN (
+        ehr.is_active(OLD.status) AND NOT ehr.is_active(NEW.status)
+        OR (NEW.doctor_id, NEW.starts_at, NEW.ends_at)
+           IS DISTINCT FROM (OLD.doctor_id, OLD.starts_at, OLD.ends_at))
+    EXECUTE FUNCTION ehr.appointment_left();
 
 -- Trigger: a patient is told of what is booked, moved, cancelled by others or
 -- no longer in the doctor's hours, and what was offered is settled.  The one
