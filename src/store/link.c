@@ -37,6 +37,7 @@ ehr_link_open(ehr_link_t *link, const ehr_target_t *target,
 
     link->is_up = 0;
     link->refused = 0;
+    link->more = 0;
     link->reason[0] = '\0';
     link->pg = ehr_link_start(target, replication);
 
@@ -180,11 +181,15 @@ ehr_link_read_handler(ngx_event_t *rev)
     }
 
     do {
-        ended = (PQconsumeInput(link->pg) == 0);
+        /* libpq would take in all that the server has, and move it about in
+         * its buffer each time */
+
+        ended = !link->more && PQconsumeInput(link->pg) == 0;
 
         /* what came before the end still counts */
 
         rc = link->handlers->input(link);
+        link->more = (rc == NGX_AGAIN);
 
     } while (rc == NGX_OK && !ended && ehr_link_buffered(link));
 

@@ -35,6 +35,7 @@ struct ehr_link_s {
     unsigned                    is_up:1;
     unsigned                    refused:1;  /* the server was reached and said
                                                no */
+    unsigned                    more:1;     /* of what was read is not taken */
     char                        reason[256];
 };
 
