@@ -68,7 +68,6 @@ typedef struct {
 
     uint64_t            epoch;          /* of the events' sequence */
     uint64_t            head;           /* last sequence */
-    uint64_t            streams;        /* open now */
     ehr_event_t         events[EHR_EVENTS];
 } ehr_availability_t;
 

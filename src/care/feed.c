@@ -4,6 +4,7 @@
 
 #include "../access/shared.h"
 #include "../http/pages.h"
+#include "events_stream.h"
 #include "feed_private.h"
 #include "housekeeping.h"
 
@@ -418,9 +419,9 @@ ehr_feed_metrics(ehr_out_t *out)
     ehr_metric_single(out, "ehr_events", "gauge",
                     "Events since the last load", ehr_load(
                     ehr_availability->head));
-    ehr_metric_single(out, "ehr_event_streams", "gauge",
-                    "Clients that listen for events",
-                    ehr_load(ehr_availability->streams));
+    ehr_metric_single(out, "ehr_worker_event_streams", "gauge",
+                    "Clients that listen for events at this worker",
+                    ehr_events_streams());
 
     ehr_feed_metric_engine(out);
 }

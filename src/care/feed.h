@@ -21,6 +21,9 @@ void ehr_feed_leave(void);
  * revocations need not be polled for. */
 ngx_uint_t ehr_feed_is_live(void);
 
+/* "2026-11-21" of a day since 1970. */
+u_char *ehr_feed_day(u_char *out, u_char *last, uint32_t day);
+
 /* What the feed adds to /ready and /metrics. */
 void ehr_feed_ready(ehr_out_t *out);
 void ehr_feed_metrics(ehr_out_t *out);

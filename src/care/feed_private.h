@@ -124,8 +124,6 @@ ngx_int_t ehr_feed_range(const ehr_column_t *column, ehr_engine_time_t *from,
 /* "{uuid,uuid}" of ids at out[EHR_FEED_ARRAY(n)]. */
 #define EHR_FEED_ARRAY(n)  ((n) * (EHR_UUID_TEXT + 1) + 3)
 void ehr_feed_array(const ehr_uuid_t *ids, ngx_uint_t n, u_char *out);
-/* "2026-11-21" of a day since 1970. */
-u_char *ehr_feed_day(u_char *out, u_char *last, uint32_t day);
 
 #define ehr_feed_engine_uuid(uuid)  ((const ehr_engine_uuid_t *) (uuid))
 

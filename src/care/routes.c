@@ -11,6 +11,7 @@
 #include "account.h"
 #include "booking.h"
 #include "calendar.h"
+#include "events_stream.h"
 #include "note.h"
 #include "record.h"
 #include "treatment_plan.h"
@@ -187,6 +188,10 @@ const ehr_route_t  ehr_routes[] = {
       &ehr_resource_audit_logs, EHR_MAY_READ_AUDIT,
       STAFF|EHR_ROUTE_LIST|EHR_ROUTE_PLAIN, NULL, NULL,
       "Exports the audit log as CSV" },
+
+    { NGX_HTTP_GET, "/events", ehr_events_listen, NULL,
+      EHR_MAY_READ_SCHEDULES, ANYONE|EHR_ROUTE_PLAIN, &ehr_query_events, NULL,
+      "Tells what changes, as server-sent events" },
 
     /* -- the organisation -- */
 
