@@ -50,5 +50,5 @@ CREATE PUBLICATION ehr_feed FOR TABLE
         status),
     ehr.family_members (id, user_id),
     ehr.patients (id, user_id),
-    ehr.access_revocations (seq),
+    ehr.access_revocations (seq, kind, subject_id, before, until),
     ehr.roles (id);

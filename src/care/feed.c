@@ -68,13 +68,7 @@ ehr_feed_keep(void)
         (void) ehr_engine_reap(ehr_feed.engine);
     }
 
-    if (!ehr_feed.live) {
-        return;
-    }
-
-    ehr_feed_again(&ehr_feed);
-
-    if (ehr_feed_pump(&ehr_feed) != NGX_OK) {
+    if (ehr_feed.live && ehr_feed_pump(&ehr_feed) != NGX_OK) {
         ehr_replication_restart(ehr_feed.replication);
     }
 }

@@ -3,8 +3,8 @@
  * stream says of them, so that a publication may have more.
  */
 
+#include "../model/moment.h"
 #include "feed_private.h"
-#include "housekeeping.h"
 
 
 typedef struct {
@@ -16,6 +16,7 @@ typedef struct {
 
 typedef struct ehr_feed_table_s {
     const char              *name;
+    ngx_uint_t               is_read;   /* something is, because of it */
     const char              *columns[EHR_FEED_WANTED];
     ngx_int_t              (*changed)(ehr_feed_t *feed,
                                       const ehr_feed_row_t *row);
@@ -47,36 +48,40 @@ static ngx_int_t ehr_feed_clinic(ehr_feed_t *feed, const ehr_feed_row_t *row);
 static ngx_int_t ehr_feed_appointment(ehr_feed_t *feed,
     const ehr_feed_row_t *row);
 static ngx_int_t ehr_feed_family(ehr_feed_t *feed, const ehr_feed_row_t *row);
-static ngx_int_t ehr_feed_access(ehr_feed_t *feed, const ehr_feed_row_t *row);
+static ngx_int_t ehr_feed_revocation(ehr_feed_t *feed,
+    const ehr_feed_row_t *row);
+static ngx_int_t ehr_feed_role(ehr_feed_t *feed, const ehr_feed_row_t *row);
 
 
 static const ehr_feed_table_t  ehr_feed_tables[] = {
 
-    { "claims", { "resource", "seat", "during", "ref" }, ehr_feed_claim },
+    { "claims", 0, { "resource", "seat", "during", "ref" }, ehr_feed_claim },
 
-    { "resources", { "id", "kind", "entity_id" }, ehr_feed_resource },
+    { "resources", 1, { "id", "kind", "entity_id" }, ehr_feed_resource },
 
-    { "doctors", { "id" }, ehr_feed_doctor_row },
+    { "doctors", 1, { "id" }, ehr_feed_doctor_row },
 
-    { "doctor_schedules", { "doctor_id", "clinic_id" }, ehr_feed_schedule },
-
-    { "schedule_exceptions", { "doctor_id", "clinic_id" },
+    { "doctor_schedules", 1, { "doctor_id", "clinic_id" },
       ehr_feed_schedule },
 
-    { "clinics", { "id", "time_zone", "deleted_at" }, ehr_feed_clinic },
+    { "schedule_exceptions", 1, { "doctor_id", "clinic_id" },
+      ehr_feed_schedule },
 
-    { "appointments", { "id", "doctor_id", "clinic_id", "patient_id",
-                        "starts_at" }, ehr_feed_appointment },
+    { "clinics", 1, { "id", "time_zone", "deleted_at" }, ehr_feed_clinic },
 
-    { "family_members", { "user_id" }, ehr_feed_family },
+    { "appointments", 0, { "id", "doctor_id", "clinic_id", "patient_id",
+                           "starts_at" }, ehr_feed_appointment },
 
-    { "patients", { "user_id" }, ehr_feed_family },
+    { "family_members", 0, { "user_id" }, ehr_feed_family },
 
-    { "access_revocations", { "seq" }, ehr_feed_access },
+    { "patients", 0, { "user_id" }, ehr_feed_family },
 
-    { "roles", { "id" }, ehr_feed_access },
+    { "access_revocations", 0, { "kind", "subject_id", "before", "until" },
+      ehr_feed_revocation },
 
-    { NULL, { NULL }, NULL }
+    { "roles", 1, { "id" }, ehr_feed_role },
+
+    { NULL, 0, { NULL }, NULL }
 };
 
 
@@ -86,6 +91,10 @@ ehr_feed_message(void *data, const ehr_pgoutput_t *message)
     ehr_feed_t  *feed = data;
 
     switch (message->type) {
+
+    case EHR_PGOUTPUT_BEGIN:
+        feed->transaction = message->transaction;
+        return NGX_OK;
 
     case EHR_PGOUTPUT_RELATION:
         return ehr_feed_relation(feed, message);
@@ -238,6 +247,11 @@ ehr_feed_row(ehr_feed_t *feed, const ehr_pgoutput_t *message)
     row.has_was = (message->old_is != EHR_OLD_NONE);
     ehr_feed_columns(relation, message->old_row, row.was);
     ehr_feed_columns(relation, message->new_row, row.now);
+
+    if (relation->table->is_read) {
+        feed->unseen = feed->transaction;
+        feed->wait = 1;
+    }
 
     return relation->table->changed(feed, &row);
 }
@@ -588,13 +602,62 @@ ehr_feed_family(ehr_feed_t *feed, const ehr_feed_row_t *row)
 
 
 static ngx_int_t
-ehr_feed_access(ehr_feed_t *feed, const ehr_feed_row_t *row)
+ehr_feed_instant(const ehr_column_t *column, ehr_moment_t *moment)
 {
-    (void) feed;
+    return column->data
+           && ehr_instant_parse((const char *) column->data, column->len,
+                                EHR_INSTANT_SQL, moment) == 0
+           ? NGX_OK : NGX_ERROR;
+}
 
-    if (row->type != EHR_PGOUTPUT_DELETE) {         /* which is past anyhow */
-        ehr_task_soon(EHR_TASK_POLL);
+
+/* Entered as it is, without asking: it counts at once. */
+
+static ngx_int_t
+ehr_feed_revocation(ehr_feed_t *feed, const ehr_feed_row_t *row)
+{
+    time_t               last;
+    ehr_uuid_t           id;
+    ehr_moment_t         before, until;
+    const ehr_column_t  *kind;
+
+    if (row->type == EHR_PGOUTPUT_DELETE) {         /* which is past anyhow */
+        return NGX_OK;
     }
+
+    kind = &row->now[0];
+
+    if (kind->len == 0
+        || ehr_feed_uuid(&row->now[1], &id) != NGX_OK
+        || ehr_feed_instant(&row->now[2], &before) != NGX_OK
+        || ehr_feed_instant(&row->now[3], &until) != NGX_OK)
+    {
+        feed->roles = 1;                            /* read all of it */
+        feed->unseen = feed->transaction;
+        feed->wait = 1;
+        return NGX_OK;
+    }
+
+    last = ehr_moment_epoch(&until) + 1 + ehr_worker.conf->tokens.leeway;
+
+    /* without room it has been counted and said */
+
+    (void) (kind->data[0] == 's'
+            ? ehr_revoke_session(ehr_worker.shared, &id, last)
+            : ehr_revoke_user(ehr_worker.shared, &id,
+                              ehr_moment_epoch(&before) * 1000000
+                              + before.microsecond, last));
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ehr_feed_role(ehr_feed_t *feed, const ehr_feed_row_t *row)
+{
+    (void) row;
+
+    feed->roles = 1;
 
     return NGX_OK;
 }

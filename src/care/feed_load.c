@@ -106,10 +106,11 @@ ehr_feed_begin(ehr_feed_t *feed)
     feed->followed = 0;
     feed->live = 0;
     feed->rolling = 0;
+    feed->wait = 0;
+    feed->roles = 0;
     feed->nclinics = 0;
     feed->nasked = 0;
     ngx_queue_init(&feed->dirty);
-    ngx_queue_init(&feed->early);
     feed->first = ngx_time() / 86400;
     feed->end = feed->first + ehr_availability->days;
     feed->period_first = feed->first;
@@ -179,6 +180,11 @@ ehr_feed_step_done(void *data)
 ngx_int_t
 ehr_feed_accepted(ehr_engine_result_t result)
 {
+    if (result == EHR_ENGINE_INVALID) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "change feed: the engine cannot make sense of a row");
+    }
+
     return (result == EHR_ENGINE_GONE || result == EHR_ENGINE_BUSY)
            ? NGX_ERROR : NGX_OK;
 }

@@ -34,9 +34,7 @@
 
 typedef struct {
     ngx_rbtree_node_t       node;       /* key: the resource's number */
-    ngx_queue_t             link;       /* in feed->dirty or feed->early, if
-                                           is_dirty */
-    ngx_msec_t              marked;     /* when it was, last */
+    ngx_queue_t             link;       /* in feed->dirty, if is_dirty */
     unsigned                is_dirty:1; /* to be read again */
     unsigned                is_seen:1;  /* it has rows in what is read */
     ehr_uuid_t              uuid;
@@ -89,10 +87,14 @@ typedef struct {
 
     ngx_array_t             zones;      /* of clinics; ehr_feed_clinic_t */
 
-    /* what is to be read again */
+    /* what is to be read again, once the transactions that say so can be
+     * seen: the stream has them a moment earlier */
+    uint32_t                transaction;    /* the stream's, now */
+    uint32_t                unseen;         /* the last that said so */
+    uint32_t                looked;         /* for that one, last */
+    unsigned                wait:1;         /* it is not known to be seen */
+    unsigned                roles:1;
     ngx_queue_t             dirty;      /* of ehr_feed_doctor_t */
-    ngx_queue_t             early;      /* those read too early, the same */
-    ngx_msec_t              asked_at;
     ehr_uuid_t              clinics[EHR_FEED_CLINICS];
     ngx_uint_t              nclinics;
     ehr_feed_doctor_t      *asked[EHR_FEED_CHUNK];  /* being read */
@@ -174,8 +176,6 @@ void ehr_feed_announce(const ehr_uuid_t *doctor, uint32_t day);
 void ehr_feed_mark(ehr_feed_t *feed, ehr_feed_doctor_t *doctor);
 void ehr_feed_mark_clinic(ehr_feed_t *feed, const ehr_uuid_t *clinic);
 void ehr_feed_mark_all(ehr_feed_t *feed);
-/* Those that were read too early are due. */
-void ehr_feed_again(ehr_feed_t *feed);
 /* The doctor's node by the uuid, or NULL. */
 ehr_feed_doctor_t *ehr_feed_doctor_of(ehr_feed_t *feed,
     const ehr_uuid_t *uuid);

@@ -4,21 +4,21 @@
  *
  * A read sees the database as it is then, which may be before or after what
  * the stream has shown: a commit is sent as soon as it is written and only then
- * becomes visible.  Periods and groups: a change that comes later marks
- * the doctor again, and one that came a moment before a read has it read once
- * more, so the last read is the right one.  Claims: one that is
- * read and comes again is busy twice, which is once; one that went meanwhile
- * is remembered in `gone`, for its row may be read after it went.
+ * becomes visible.  Periods and groups are read when the last change that
+ * marked a doctor can be seen, and one that comes later marks the doctor again,
+ * so the last read is the right one.  Claims: one that is read and comes again
+ * is busy twice, which is once; one that went meanwhile is remembered in
+ * `gone`, for its row may be read after it went.
  */
 
 #include "feed_private.h"
+#include "housekeeping.h"
 
 
-/* ms until a commit that was seen in the stream is seen by every read */
-#define EHR_FEED_VISIBLE  100
-
-
-static void ehr_feed_doubt(ehr_feed_t *feed, ehr_feed_doctor_t *doctor);
+static ngx_int_t ehr_feed_look(ehr_feed_t *feed);
+static ngx_int_t ehr_feed_look_row(void *data, const ehr_column_t *columns,
+    ngx_uint_t n);
+static ngx_int_t ehr_feed_look_done(void *data);
 static ngx_int_t ehr_feed_clinic_doctors(ehr_feed_t *feed);
 static ngx_int_t ehr_feed_clinic_row(void *data, const ehr_column_t *columns,
     ngx_uint_t n);
@@ -47,35 +47,9 @@ static ngx_int_t ehr_feed_roll_done(void *data);
 void
 ehr_feed_mark(ehr_feed_t *feed, ehr_feed_doctor_t *doctor)
 {
-    doctor->marked = ngx_current_msec;
-
     if (!doctor->is_dirty) {
         doctor->is_dirty = 1;
         ngx_queue_insert_tail(&feed->dirty, &doctor->link);
-    }
-}
-
-
-/* What was read just after the change may have been read without it. */
-
-static void
-ehr_feed_doubt(ehr_feed_t *feed, ehr_feed_doctor_t *doctor)
-{
-    if (!doctor->is_dirty
-        && feed->asked_at - doctor->marked < EHR_FEED_VISIBLE)
-    {
-        doctor->is_dirty = 1;
-        ngx_queue_insert_tail(&feed->early, &doctor->link);
-    }
-}
-
-
-void
-ehr_feed_again(ehr_feed_t *feed)
-{
-    if (!ngx_queue_empty(&feed->early)) {
-        ngx_queue_add(&feed->dirty, &feed->early);
-        ngx_queue_init(&feed->early);
     }
 }
 
@@ -156,6 +130,15 @@ ehr_feed_pump(ehr_feed_t *feed)
         return NGX_OK;
     }
 
+    if (feed->wait) {
+        return ehr_feed_look(feed);
+    }
+
+    if (feed->roles) {
+        feed->roles = 0;
+        ehr_task_soon(EHR_TASK_POLL);
+    }
+
     if (feed->nclinics > 0) {
         return ehr_feed_clinic_doctors(feed);
     }
@@ -165,6 +148,61 @@ ehr_feed_pump(ehr_feed_t *feed)
     }
 
     return ehr_feed_roll(feed);
+}
+
+
+/* -- whether what the stream has shown can be read ------------------------- */
+
+/* A commit is in the log, and so in the stream, before other sessions see it.
+ * The stream has the lower half of the transaction's number: it is near the
+ * snapshot's end. */
+
+static ngx_int_t
+ehr_feed_look(ehr_feed_t *feed)
+{
+    u_char  sql[EHR_FEED_SQL];
+
+    feed->looked = feed->unseen;
+
+    (void) ngx_snprintf(sql, sizeof(sql),
+               "COPY (SELECT pg_visible_in_snapshot((n.xmax"
+               " - ((n.xmax - %uD + 2147483648) & 4294967295)"
+               " + 2147483648)::text::xid8, s.now)"
+               " FROM (SELECT pg_current_snapshot() AS now) AS s"
+               " CROSS JOIN LATERAL (SELECT"
+               " pg_snapshot_xmax(s.now)::text::bigint AS xmax) AS n)"
+               " TO STDOUT%Z", feed->unseen);
+
+    return ehr_replication_read(feed->replication, (char *) sql,
+                                ehr_feed_look_row, ehr_feed_look_done);
+}
+
+
+static ngx_int_t
+ehr_feed_look_row(void *data, const ehr_column_t *columns, ngx_uint_t n)
+{
+    ehr_feed_t  *feed = data;
+
+    (void) n;
+
+    if (columns[0].len == 1 && columns[0].data[0] == 't'
+        && feed->looked == feed->unseen)
+    {
+        feed->wait = 0;
+    }
+
+    return NGX_OK;
+}
+
+
+/* If not, the clock asks again. */
+
+static ngx_int_t
+ehr_feed_look_done(void *data)
+{
+    ehr_feed_t  *feed = data;
+
+    return feed->wait ? NGX_OK : ehr_feed_pump(feed);
 }
 
 
@@ -230,7 +268,6 @@ ehr_feed_ask(ehr_feed_t *feed)
     ehr_feed_doctor_t  *doctor;
 
     feed->nasked = 0;
-    feed->asked_at = ngx_current_msec;
 
     while (!ngx_queue_empty(&feed->dirty) && feed->nasked < EHR_FEED_ASKED) {
         q = ngx_queue_head(&feed->dirty);
@@ -383,7 +420,6 @@ ehr_feed_groups_done(void *data)
     for (i = 0; i < feed->nasked; i++) {
         doctor = feed->asked[i];
         ehr_feed_announce(&doctor->uuid, 0);
-        ehr_feed_doubt(feed, doctor);
 
         if (doctor->is_seen) {
             continue;
