@@ -197,11 +197,13 @@ sub last_id {
     return (plain($stream) =~ /^id: (\S+)$/mg)[-1];
 }
 
+# The last chunk, or the end of the connection.
 sub ended {
     my ($stream, $seconds) = @_;
     my $end = time() + $seconds;
 
     while (time() < $end) {
+        return 1 if $stream->{text} =~ /\r\n0\r\n\r\n\z/;
         return 1 if IO::Select->new($stream->{socket})->can_read(0.1)
             && !sysread $stream->{socket}, $stream->{text}, 65536,
                 length $stream->{text};
