@@ -59,7 +59,9 @@ ehr_engine_group_find(ehr_engine_root_t *root, const ehr_engine_key_t *key)
 
     reference = ehr_engine_load(*ehr_engine_group_head(root, key));
 
-    for (steps = 0; reference && steps < root->group_pool.most; steps++) {
+    for (steps = 0; ehr_engine_is_entry(&root->group_pool, reference)
+                    && steps < root->group_pool.most; steps++)
+    {
         group = ehr_engine_group_at(root, reference);
 
         if (ehr_engine_key_equals(&group->uuid, key)) {

@@ -357,6 +357,13 @@ void ehr_engine_pool_give(ehr_engine_root_t *root, ehr_engine_pool_t *pool,
     ehr_engine_next_pt next, uint32_t reference);
 void ehr_engine_pool_reset(ehr_engine_pool_t *pool);
 
+/* Whether a reference that may be torn is one to an entry. */
+static inline int
+ehr_engine_is_entry(const ehr_engine_pool_t *pool, uint32_t reference)
+{
+    return reference != 0 && reference <= pool->most;
+}
+
 
 /* -- the feed's turn (feed.c) ---------------------------------------------- */
 

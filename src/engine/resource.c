@@ -58,7 +58,9 @@ ehr_engine_index(ehr_engine_root_t *root, int32_t number)
 
     reference = ehr_engine_load_first(*ehr_engine_number_head(root, number));
 
-    for (steps = 0; reference && steps < root->resource_pool.most; steps++) {
+    for (steps = 0; ehr_engine_is_entry(&root->resource_pool, reference)
+                    && steps < root->resource_pool.most; steps++)
+    {
         resource = ehr_engine_resource_at(root, reference - 1);
 
         if (ehr_engine_load(resource->number) == number
@@ -87,7 +89,9 @@ ehr_engine_find(ehr_engine_t *engine, ehr_engine_kind_t kind,
     key = ehr_engine_key(uuid);
     reference = ehr_engine_load_first(*ehr_engine_uuid_head(root, kind, &key));
 
-    for (steps = 0; reference && steps < root->resource_pool.most; steps++) {
+    for (steps = 0; ehr_engine_is_entry(&root->resource_pool, reference)
+                    && steps < root->resource_pool.most; steps++)
+    {
         resource = ehr_engine_resource_at(root, reference - 1);
         sequence = ehr_engine_load_first(resource->sequence);
 

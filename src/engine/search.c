@@ -36,6 +36,7 @@ typedef struct {
 
 
 static ehr_engine_result_t ehr_engine_first_whom(ehr_engine_first_t *first);
+static void ehr_engine_first_everybody(ehr_engine_first_t *first);
 static ehr_engine_result_t ehr_engine_first_listed(ehr_engine_first_t *first);
 static ehr_engine_result_t ehr_engine_first_days(ehr_engine_first_t *first,
     uint32_t end_day);
@@ -163,7 +164,7 @@ ehr_engine_first_whom(ehr_engine_first_t *first)
         result = EHR_ENGINE_ASK;
 
     } else {
-        memset(first->all.mask, 0xff, first->root->words * sizeof(uint64_t));
+        ehr_engine_first_everybody(first);
     }
 
     if (result == EHR_ENGINE_OK && search->ngroups) {
@@ -181,6 +182,20 @@ ehr_engine_first_whom(ehr_engine_first_t *first)
     }
 
     return result;
+}
+
+
+static void
+ehr_engine_first_everybody(ehr_engine_first_t *first)
+{
+    uint32_t  most;
+
+    most = first->root->resource_pool.most;
+    memset(first->all.mask, 0xff, first->root->words * sizeof(uint64_t));
+
+    if (most % 64) {
+        first->all.mask[most / 64] = ((uint64_t) 1 << most % 64) - 1;
+    }
 }
 
 

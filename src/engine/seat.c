@@ -65,7 +65,7 @@ ehr_engine_seats_busy(ehr_engine_reading_t *reading, uint32_t day,
     /* what is torn may be anything, but has to end */
     for (steps = 0; reference && steps < EHR_ENGINE_SEATS; steps++) {
 
-        if (reference > root->page_pool.most) {
+        if (!ehr_engine_is_entry(&root->page_pool, reference)) {
             return EHR_ENGINE_ASK;
         }
 
@@ -97,7 +97,7 @@ ehr_engine_seats_tentative(ehr_engine_reading_t *reading,
 
     for (steps = 0; reference; steps++) {
 
-        if (reference > root->tentative_pool.most
+        if (!ehr_engine_is_entry(&root->tentative_pool, reference)
             || steps == root->tentative_pool.most)
         {
             return EHR_ENGINE_ASK;

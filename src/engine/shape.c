@@ -240,8 +240,7 @@ ehr_engine_pieces_next(ehr_engine_pieces_t *pieces, ehr_engine_open_t *open)
     ehr_engine_shape_t  *shape;
 
     /* what is torn may be anything, but has to end */
-    if (pieces->shape == 0
-        || pieces->shape > pieces->root->shape_pool.most
+    if (!ehr_engine_is_entry(&pieces->root->shape_pool, pieces->shape)
         || pieces->seen++ == EHR_ENGINE_PIECES_MAX)
     {
         return 0;
@@ -272,8 +271,7 @@ ehr_engine_pieces_next(ehr_engine_pieces_t *pieces, ehr_engine_open_t *open)
            && open->slot > 0
            && open->capacity > 0
            && open->capacity <= EHR_ENGINE_SEATS
-           && open->place > 0
-           && open->place <= pieces->root->place_pool.most;
+           && ehr_engine_is_entry(&pieces->root->place_pool, open->place);
 }
 
 
