@@ -89,7 +89,9 @@ sub stop {
     my ($self) = @_;
     my $pid = delete $self->{pid} or return;
     return if $self->{owner} != $$;
-    close $self->{control};
+    # others that were forked have this end of the control socket, too
+    my $control = $self->{control};
+    print $control $json->encode({ stop => 1 }), "\n";
     waitpid $pid, 0;
 }
 
@@ -106,6 +108,7 @@ sub DESTROY {
 
 sub serve {
     my ($self, $listen, $control) = @_;
+    my $parent = getppid;
 
     $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
     $SIG{PIPE} = 'IGNORE';
@@ -113,15 +116,16 @@ sub serve {
         { cuts => 0, syncs => 0, connections => 0, held => 0 }, $listen);
     $listen->blocking(0);
     $control->autoflush(1);
-    while (1) {
+    while (getppid == $parent) {
         my ($read, $write, $wait) = $self->interests;
         vec($read, fileno $_, 1) = 1 for $listen, $control;
         my $n = select $read, $write, undef, $wait;
         next if $n < 0;
         if (vec $read, fileno $control, 1) {
             my $line = <$control>;
-            return unless defined $line;
-            $self->obey($control, $json->decode($line));
+            my $words = defined $line ? $json->decode($line) : { stop => 1 };
+            return if $words->{stop};
+            $self->obey($control, $words);
         }
         $self->accept if vec $read, fileno $listen, 1;
         $self->turn($_, $read, $write) for values %{ $self->{links} };
