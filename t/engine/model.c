@@ -228,15 +228,43 @@ is_on_grid(const ehr_engine_period_t *period, uint32_t time)
 }
 
 
+/* Whether a doctor is open for it, with how many seats. */
+static ehr_engine_why_t
+weigh_open(const model_t *model, const ehr_engine_item_t *item,
+    unsigned *capacity)
+{
+    const ehr_engine_period_t  *period;
+
+    period = period_at(&model->resources[item->resource], item->from);
+
+    if (period == NULL) {
+        return EHR_ENGINE_OUTSIDE;
+    }
+
+    if (period->to > model->end_day * EHR_ENGINE_DAY) {
+        return EHR_ENGINE_UNCERTAIN;
+    }
+
+    if (item->to > period->to) {
+        return EHR_ENGINE_OUTSIDE;
+    }
+
+    *capacity = period->capacity;
+
+    return is_on_grid(period, item->from) ? EHR_ENGINE_FREE
+                                          : EHR_ENGINE_OFF_GRID;
+}
+
+
 static ehr_engine_why_t
 weigh(const model_t *model, ehr_engine_item_t *items, size_t i)
 {
-    size_t                      k;
-    unsigned                    seat, capacity, busy;
-    seat_t                      state;
-    ehr_engine_item_t          *item;
-    const model_resource_t     *resource;
-    const ehr_engine_period_t  *period;
+    size_t                   k;
+    unsigned                 seat, capacity, busy;
+    seat_t                   state;
+    ehr_engine_why_t         why;
+    ehr_engine_item_t       *item;
+    const model_resource_t  *resource;
 
     item = &items[i];
     item->seat = 0;
@@ -251,25 +279,11 @@ weigh(const model_t *model, ehr_engine_item_t *items, size_t i)
     }
 
     if (resource->kind == EHR_ENGINE_DOCTOR) {
-        period = period_at(resource, item->from);
+        why = weigh_open(model, item, &capacity);
 
-        if (period == NULL) {
-            return EHR_ENGINE_OUTSIDE;
+        if (why != EHR_ENGINE_FREE) {
+            return why;
         }
-
-        if (period->to > model->end_day * EHR_ENGINE_DAY) {
-            return EHR_ENGINE_UNCERTAIN;
-        }
-
-        if (item->to > period->to) {
-            return EHR_ENGINE_OUTSIDE;
-        }
-
-        if (!is_on_grid(period, item->from)) {
-            return EHR_ENGINE_OFF_GRID;
-        }
-
-        capacity = period->capacity;
     }
 
     if (item->capacity) {

@@ -270,6 +270,25 @@ work_push(ring_t *ring, uint64_t who, const ehr_engine_item_t *item)
 }
 
 
+static size_t
+work_draw(ehr_engine_item_t *items)
+{
+    size_t  i, n;
+
+    n = 1 + below(2);
+    memset(items, 0, n * sizeof(*items));
+
+    for (i = 0; i < n; i++) {
+        items[i].resource = 1 + (int32_t) below(DOCTORS);
+        items[i].from = (DAY0 + below(DAYS)) * EHR_ENGINE_DAY + OPENS
+                        + below(12) * 5;
+        items[i].to = items[i].from + 1 + below(9);
+    }
+
+    return n;
+}
+
+
 static void
 work_claim(ring_t *ring, uint64_t who)
 {
@@ -278,15 +297,7 @@ work_claim(ring_t *ring, uint64_t who)
     ehr_engine_uuid_t  act;
     ehr_engine_item_t  items[2];
 
-    n = 1 + below(2);
-    memset(items, 0, sizeof(items));
-
-    for (i = 0; i < n; i++) {
-        items[i].resource = 1 + (int32_t) below(DOCTORS);
-        items[i].from = (DAY0 + below(DAYS)) * EHR_ENGINE_DAY + OPENS
-                        + below(12) * 5;
-        items[i].to = items[i].from + 1 + below(9);
-    }
+    n = work_draw(items);
 
     act = uuid_of(who);
 
