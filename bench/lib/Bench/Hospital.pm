@@ -9,7 +9,7 @@ use EHR::Test::Accounts;
 use EHR::Test::Environment;
 use EHR::Test::Process qw(top read_file);
 
-our $accounts = 4;              # nurses, whose tokens the requests carry
+our $accounts = 4;              # of each kind, whose tokens requests carry
 
 # The database is durable; nothing else differs from the defaults but memory
 # and what keeps a checkpoint out of a round of seconds.
@@ -29,7 +29,10 @@ sub start {
         directory => top() . '/build/bench', pg_settings => $pg_settings,
         workers => 'auto', %option);
     $self->{accounts} = EHR::Test::Accounts->create($self->{env});
-    $self->{accounts}->create_user("nurse$_", 'NURSE') for 1 .. $accounts;
+    for my $number (1 .. $accounts) {
+        $self->{accounts}->create_user("nurse$number", 'NURSE');
+        $self->{accounts}->create_user("desk$number", 'RECEPTIONIST');
+    }
     $self->env->sql(read_file(top() . '/bench/sql/patients.sql'));
     $self->env->sql('VACUUM ANALYZE');
     return $self;
@@ -37,11 +40,12 @@ sub start {
 
 sub env { $_[0]{env} }
 
-# Access tokens, one an account.
+# Access tokens of nurses or of others, one an account.
 sub tokens {
-    my ($self) = @_;
-    return @{ $self->{tokens} ||=
-        [map { $self->{accounts}->token("nurse$_") } 1 .. $accounts] };
+    my ($self, $kind) = @_;
+    $kind ||= 'nurse';
+    return @{ $self->{tokens}{$kind} ||=
+        [map { $self->{accounts}->token("$kind$_") } 1 .. $accounts] };
 }
 
 # The body of a login that succeeds.
@@ -51,31 +55,59 @@ sub login {
     return qq({"email":"$user->{email}","password":"$user->{password}"});
 }
 
-sub actor { $_[0]{accounts}{users}{nurse1}{id} }
+sub actor { $_[0]{accounts}{users}{ $_[1] || 'nurse1' }{id} }
+
+sub client {
+    my ($self, $name) = @_;
+    return $self->{accounts}->client($name || 'nurse1');
+}
 
 sub get {
     my ($self, $path) = @_;
-    return $self->{accounts}->client('nurse1')->get($path);
+    return $self->client->get($path);
 }
 
 # Adds a location that answers these bytes as they are, with the headers of
 # an answer of the API.
 sub serve_plain {
     my ($self, $path, $body) = @_;
+
+    $self->{plain}{$path} = plain($path, $body);
+    $self->env->reconfigure(server_conf =>
+        join '', map { $self->{plain}{$_} } sort keys %{ $self->{plain} });
+    $self->env->restart_nginx;
+    $self->env->wait_ready;
+    $self->wait_live;
+    sleep 1;                    # for the other worker
+}
+
+# Until the engine answers.
+sub wait_live {
+    my ($self) = @_;
+    $self->env->wait_for(600, 'the engine to be live', sub {
+        $self->get('/metrics')->{body} =~ /^ehr_feed_live 1$/m });
+}
+
+sub plain {
+    my ($path, $body) = @_;
     my $id = '019aa000-0000-7000-8000-000000000000';
 
     die "no quotes, please" if $body =~ /['\$\\]/;
-    $self->env->reconfigure(server_conf => <<"END");
+    # nginx takes no parameter of 4096 bytes
+    (my $name = $path) =~ tr/a-z/_/c;
+    my @parts = $body =~ /(.{1,3000})/gs;
+    my $set = join '', map { "set \$plain${name}_$_ '$parts[$_]';\n" }
+        0 .. $#parts;
+    my $whole = join '', map { "\${plain${name}_$_}" } 0 .. $#parts;
+    return <<"END";
         location = $path {
             default_type  application/json;
             add_header    Cache-Control no-store;
             add_header    X-Request-Id $id;
-            return 200    '$body';
+            $set
+            return 200    "$whole";
         }
 END
-    $self->env->restart_nginx;
-    $self->env->wait_ready;
-    sleep 1;                    # for the other worker
 }
 
 # The text of the statement that a request has run, as PostgreSQL got it.

@@ -15,10 +15,11 @@ sub wrk_command {
     my ($hospital, %option) = @_;
     my %environment = (
         EHR_BENCH_DIR => top() . '/bench',
-        EHR_BENCH_TOKENS => join(' ', $hospital->tokens),
+        EHR_BENCH_TOKENS => join(' ', $hospital->tokens($option{account})),
         EHR_BENCH_LOGIN => $hospital->login,
         EHR_BENCH_PATH => $option{path} || '/',
-        EHR_BENCH_PAUSE => $option{pause} || 0);
+        EHR_BENCH_PAUSE => $option{pause} || 0,
+        %{ $option{environment} || {} });
 
     return ('env', (map { "$_=$environment{$_}" } sort keys %environment),
         'wrk', '-t', $threads, '-c', $option{clients},
@@ -26,15 +27,18 @@ sub wrk_command {
         '-s', top() . "/bench/wrk/$option{script}.lua", $hospital->env->url);
 }
 
-# clients, seconds, script; path, pause for the scripts that want them.
+# clients, seconds, script; path, pause, environment for the scripts that want
+# them; account: whose tokens; refused: every answer is to be a refusal.
 sub wrk {
     my ($hospital, %option) = @_;
     my $said = must_run(undef, wrk_command($hospital, %option));
     my %found = $said =~ /(\w+)=(\d+)/g;
 
     die "wrk said: $said" unless $found{us};
-    die "$option{script}: $found{refused} refused, $found{broken} broken\n"
-        if $found{refused} || $found{broken};
+    my $expected = $option{refused} ? $found{requests} : 0;
+    die "$option{script}: $found{refused} refused of $found{requests},"
+        . " $found{broken} broken\n"
+        if $found{refused} != $expected || $found{broken};
     return { rate => $found{requests} / $found{us} * 1e6,
         p50 => $found{p50} / 1000, p99 => $found{p99} / 1000 };
 }
@@ -57,7 +61,8 @@ sub stop_wrk {
         refused => $found{refused}, broken => $found{broken} };
 }
 
-# clients, seconds, script (pgbench's text), name; settings: the session's.
+# clients, seconds, script (pgbench's text), name; settings: the session's;
+# variables: of the script.
 sub pgbench {
     my ($hospital, %option) = @_;
     my $dir = $hospital->env->dir . '/pgbench';
@@ -72,7 +77,8 @@ sub pgbench {
     my $said = must_run(undef, '/usr/lib/postgresql/15/bin/pgbench', '-n',
         '-M', 'prepared', '-c', $option{clients}, '-j', $threads,
         '-T', $option{seconds}, '-l', "--log-prefix=$dir/log",
-        '--sampling-rate=0.2', '-f', $file, '-h', $hospital->env->socket,
+        '--sampling-rate=0.2', map({ ('-D', "$_=$option{variables}{$_}") }
+            sort keys %{ $option{variables} || {} }), '-f', $file, '-h', $hospital->env->socket,
         '-U', 'ehr_app', 'ehr');
     my ($rate) = $said =~ /^tps = ([\d.]+)/m or die "pgbench said: $said";
     my @times = map { (split)[2] / 1000 }
