@@ -21,11 +21,25 @@ sub new {
     my $self = bless { hospital => $hospital,
         day => 86400 * (1 + int time() / 86400) }, $class;
 
-    must_run(undef, $hospital->env->psql_command('postgres', '-v',
-        "doctors=$doctors", '-f', top() . '/bench/sql/doctors.sql'));
+    $self->sql('doctors');
     $hospital->wait_live;
     $self->statements;
     return $self;
+}
+
+# Runs a file of bench/sql.
+sub sql {
+    my ($self, $name) = @_;
+    must_run(undef, $self->{hospital}->env->psql_command('postgres', '-v',
+        "doctors=$doctors", '-f', top() . "/bench/sql/$name.sql"));
+}
+
+# Takes most of the next days' time; a restart makes the engine see it at once.
+sub crowd {
+    my ($self) = @_;
+    $self->sql('fill');
+    $self->{hospital}->env->restart_nginx;
+    $self->{hospital}->wait_live;
 }
 
 sub doctor { return sprintf '00000000-0000-7000-8000-2%011d', $_[1] }
