@@ -12,6 +12,7 @@ my $nurse = client('nurse');
 
 a_visit();
 a_queue();
+a_group();
 the_pace_counts();
 the_encounter_follows();
 who_may();
@@ -143,6 +144,21 @@ sub a_queue {
     act('arrival', $urgent);
     is_deeply [map { $_->{appointmentId} } @{ queue($doctor) }[1, 2]],
         [$urgent->{id}, $visits[1]{id}], 'an emergency goes first';
+}
+
+# A doctor who sees two at once.
+sub a_group {
+    my $doctor = doctor(capacity => 2);
+    my @visits = map { $clinic->booked($clinic->patient, $doctor,
+        soon($_ < 2 ? 10 : 30), durationMinutes => 20) } 0 .. 3;
+
+    act('arrival', $_) for @visits;
+    is_deeply [map { $_->{expectedStart} } @{ queue($doctor) }],
+        [map { $_->{start} } @visits], 'two seats, two at once';
+    act('begin', $visits[0]);
+    my @wait = map { wait_time("appointmentId=$_->{id}")->{waitMinutes} }
+        @visits[1 .. 3];
+    is_deeply \@wait, [0, 0, 20], 'while one is seen, the other seat is free';
 }
 
 # A doctor whose visits take twice as long.

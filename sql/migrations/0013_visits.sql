@@ -358,7 +358,7 @@ BEGIN
 
     FOR one IN
         SELECT a.id FROM ehr.appointments a
-         WHERE a.series_id = series AND a.starts_at >= since
+         WHERE a.series_id = series AND a.starts_at >= greatest(since, now())
            AND a.status IN ('SCHEDULED', 'CONFIRMED', 'RESCHEDULED')
          ORDER BY a.starts_at, a.id
     LOOP
@@ -1031,7 +1031,7 @@ $$;
 -- they are seen, and when that is expected.  Emergencies first, then by the
 -- time of the appointment, or of arrival for who came late.  A doctor who has
 -- seen nobody yet begins at the first appointment; one with n seats sees n at
--- once; a visit that takes longer than expected may end any minute.
+-- once, one after another on average; a visit that takes longer than expected may end any minute.
 --
 -- As the owner: callers show people only to whom may see them.
 CREATE FUNCTION ehr.queue(doctor uuid, clinic uuid)
@@ -1053,25 +1053,27 @@ SET search_path = pg_catalog, pg_temp AS $$
            AND (queue.clinic IS NULL OR a.clinic_id = queue.clinic)
            AND a.starts_at BETWEEN now() - interval '1 day'
                                AND now() + interval '1 day'
-    ), doctors AS (
-        SELECT h.doctor_id,
-               greatest(1, (SELECT p.capacity
-                              FROM ehr.open_period_at(h.doctor_id, now())
-                                   AS p)) AS seats,
-               greatest(now(),
-                   max(h.began_at + h.takes)
-                       FILTER (WHERE h.status = 'IN_PROGRESS'),
-                   CASE WHEN count(*) FILTER (WHERE h.status = 'IN_PROGRESS')
-                             = 0
-                         AND NOT EXISTS (
-                             SELECT FROM ehr.appointments b
-                              WHERE b.doctor_id = h.doctor_id
-                                AND b.status = 'COMPLETED'
-                                AND b.completed_at
-                                    > now() - interval '12 hours')
-                        THEN min(h.starts_at) END) AS from_at
+    ), groups AS (
+        SELECT h.doctor_id, min(h.starts_at) AS first,
+               coalesce((ehr.open_period_at(h.doctor_id, min(h.starts_at)))
+                        .capacity, 1) AS seats,
+               count(*) FILTER (WHERE h.status = 'IN_PROGRESS') AS busy,
+               min(h.began_at + h.takes)
+                   FILTER (WHERE h.status = 'IN_PROGRESS') AS ends
           FROM here h
          GROUP BY h.doctor_id
+    ), doctors AS (
+        SELECT g.doctor_id, g.seats,
+               greatest(now(),
+                   CASE WHEN g.busy >= g.seats THEN g.ends END,
+                   CASE WHEN g.busy = 0 AND NOT EXISTS (
+                            SELECT FROM ehr.appointments b
+                             WHERE b.doctor_id = g.doctor_id
+                               AND b.status = 'COMPLETED'
+                               AND b.completed_at
+                                   > now() - interval '12 hours')
+                        THEN g.first END) AS from_at
+          FROM groups g
     ), line AS (
         SELECT h.*, d.from_at, d.seats,
                row_number() OVER waiting AS place,
@@ -1093,8 +1095,10 @@ SET search_path = pg_catalog, pg_temp AS $$
     UNION ALL
     SELECT l.id, l.patient_id, l.doctor_id, l.clinic_id, l.queue_number,
            l.status, l.type, l.starts_at, l.arrived_at, l.began_at, l.due,
-           l.place::integer, l.from_at + l.ahead / l.seats,
-           l.from_at + (l.ahead + l.takes) / l.seats
+           l.place::integer,
+           l.from_at + ((l.place - 1) / l.seats)
+                       * (l.ahead / greatest(l.place - 1, 1)),
+           l.from_at + (l.place / l.seats) * ((l.ahead + l.takes) / l.place)
       FROM line l
 $$;
 
