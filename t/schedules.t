@@ -313,7 +313,7 @@ sub one_and_all {
     my @clinics = map { $world->clinic($_) } 'America/New_York',
         'Australia/Lord_Howe';
     srand 7;
-    for my $round (1 .. 8) {
+    for my $round (1 .. 5) {
         my $doctor = $world->doctor;
         for my $day (1 .. 7) {
             my $at = int rand 5;

@@ -439,7 +439,8 @@ CREATE FUNCTION ehr.open_period_at(doctor uuid, at timestamptz,
     OUT clinic_id uuid, OUT room_id uuid, OUT grid timestamptz,
     OUT ends_at timestamptz, OUT slot_minutes integer, OUT capacity integer)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off AS $$
 #variable_conflict use_column
 BEGIN
     -- Mostly there is no exception near: then the rule is all.
@@ -486,7 +487,8 @@ CREATE FUNCTION ehr.open_period_among(doctor uuid, at timestamptz,
     OUT clinic_id uuid, OUT room_id uuid, OUT grid timestamptz,
     OUT ends_at timestamptz, OUT slot_minutes integer, OUT capacity integer)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off AS $$
 #variable_conflict use_column
 BEGIN
     SELECT b.clinic_id, b.room_id, b.begins, least(b.ends, x.closes),

@@ -186,7 +186,8 @@ CREATE TRIGGER fixed BEFORE UPDATE ON ehr.appointments
 
 CREATE FUNCTION ehr.appointment_ended() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off AS $$
 BEGIN
     DELETE FROM ehr.claims c
      WHERE c.ref = NEW.id AND c.kind = 'appointment';
@@ -201,6 +202,9 @@ CREATE TRIGGER ended AFTER UPDATE ON ehr.appointments
 
 
 -- -- claims and appointments are the same thing ----------------------------
+--
+-- enable_seqscan is off in what books: a connection's plans, made while tables
+-- were empty, would otherwise read all of them until they are next analysed.
 
 -- Looked at when the transaction is about to be committed: an active
 -- appointment has a claim of its doctor on its seat and one of its patient, all
@@ -208,7 +212,8 @@ CREATE TRIGGER ended AFTER UPDATE ON ehr.appointments
 -- not active has none.
 CREATE FUNCTION ehr.check_appointment() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off AS $$
 DECLARE
     a     ehr.appointments;
     whose uuid;
@@ -262,7 +267,8 @@ CREATE CONSTRAINT TRIGGER appointments_claims
 -- The other way round: what is claimed for an appointment is what it names.
 CREATE FUNCTION ehr.check_claim() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off AS $$
 BEGIN
     IF NOT EXISTS (
            SELECT FROM ehr.appointments a
@@ -330,12 +336,15 @@ $$;
 -- What a system parameter is set to: its value or, as the API wants that to be
 -- an object, the member "value" of it.  Null without it.
 CREATE FUNCTION ehr.parameter(name text) RETURNS jsonb
-LANGUAGE sql STABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (
     SELECT CASE jsonb_typeof(p.value)
            WHEN 'object' THEN p.value -> 'value' ELSE p.value END
       FROM ehr.system_parameters p
-     WHERE p.key = name AND p.deleted_at IS NULL
+     WHERE p.key = name AND p.deleted_at IS NULL);
+END
 $$;
 
 -- A limit set by an administrator, or what holds without one.
@@ -448,7 +457,8 @@ CREATE FUNCTION ehr.booking_wish(patient_id uuid, doctor_id uuid,
     starts timestamptz, minutes integer, room_id uuid, equipment_ids uuid[],
     emergency boolean, held boolean) RETURNS ehr.booking_wish
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off AS $$
 DECLARE
     wish   ehr.booking_wish;
     open   record;
@@ -533,7 +543,8 @@ $$;
 CREATE FUNCTION ehr.claim_seat(wish ehr.booking_wish, wanted integer,
     why text, act uuid, holder uuid, until timestamptz) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off AS $$
 DECLARE
     try   integer := wanted;
     tries integer[];
@@ -590,7 +601,8 @@ $$;
 CREATE FUNCTION ehr.drop_expired(resources integer[], period tstzrange)
 RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off AS $$
 BEGIN
     DELETE FROM ehr.claims c
      WHERE c.id IN (
@@ -610,7 +622,8 @@ CREATE FUNCTION ehr.claim_wish(wish ehr.booking_wish, wanted_seat integer,
     why text, act uuid, holder uuid, until timestamptz,
     OUT seat integer, OUT room boolean, OUT busy text)
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off AS $$
 DECLARE
     others integer[];
     got    integer[];
@@ -681,7 +694,8 @@ $$;
 CREATE FUNCTION ehr.claim_held(wish ehr.booking_wish, hold uuid, act uuid,
     OUT seat integer, OUT room uuid, OUT machines uuid[])
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off AS $$
 DECLARE
     held integer[];
     fits boolean;
@@ -722,8 +736,11 @@ $$;
 -- The actor's own hold of exactly this: whoever booked it without its token
 -- would otherwise be in the own way.
 CREATE FUNCTION ehr.own_hold(wish ehr.booking_wish) RETURNS uuid
-LANGUAGE sql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off AS $$
+BEGIN
+    RETURN (
     SELECT d.ref
       FROM ehr.claims d
       JOIN ehr.claims p ON p.ref = d.ref AND p.resource = wish.patient
@@ -731,7 +748,8 @@ SET search_path = pg_catalog, pg_temp AS $$
        AND d.kind = 'hold'
        AND (d.actor_id = ehr.actor() OR d.actor_id IS NULL)
        AND d.expires_at > clock_timestamp()
-     LIMIT 1
+     LIMIT 1);
+END
 $$;
 
 -- Claims by the hold or without one; refuses what is not to be had.
@@ -777,7 +795,8 @@ CREATE FUNCTION ehr.appointment_book(appointment uuid, patient uuid,
     overbook_why text, series uuid, following uuid, additional jsonb,
     seat integer, meeting text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off AS $$
 DECLARE
     wish    ehr.booking_wish;
     claimed record;
@@ -833,7 +852,8 @@ CREATE FUNCTION ehr.appointment_hold(token uuid, patient uuid, doctor uuid,
     starts timestamptz, minutes integer, room uuid, machines uuid[],
     seat integer) RETURNS timestamptz
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off AS $$
 DECLARE
     wish    ehr.booking_wish;
     claimed record;
@@ -868,7 +888,8 @@ $$;
 -- waiting list offers to a patient of theirs.
 CREATE FUNCTION ehr.hold_release(token uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off AS $$
 BEGIN
     DELETE FROM ehr.claims c
      WHERE c.ref = token AND c.kind = 'hold'
@@ -909,7 +930,8 @@ $$;
 CREATE FUNCTION ehr.appointment_locked(appointment uuid, wanted integer,
     permission text) RETURNS ehr.appointments
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off AS $$
 DECLARE
     power text := ehr.booking_power(permission);
     a     ehr.appointments;
@@ -946,7 +968,8 @@ CREATE FUNCTION ehr.appointment_reschedule(appointment uuid, wanted integer,
     starts timestamptz, minutes integer, doctor uuid, room uuid,
     machines uuid[], hold uuid, seat integer) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off AS $$
 DECLARE
     a       ehr.appointments;
     wish    ehr.booking_wish;

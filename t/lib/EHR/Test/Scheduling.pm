@@ -28,11 +28,11 @@ sub new {
 
 # -- rows ---------------------------------------------------------------------
 
-# As the owner, for the system; the value of the only row.
+# As the owner, for the system, over what is booked; the value of the only row.
 sub own {
     my ($self, $sql) = @_;
-    return $self->{env}->sql(
-        "SET ROLE ehr_owner; SET ehr.scope = 'system';\n$sql");
+    return $self->{env}->sql("SET ROLE ehr_owner; SET ehr.scope = 'system';"
+        . "SET ehr.force = 'true';\n$sql");
 }
 
 sub account {
