@@ -95,7 +95,7 @@ ehr_booking_taken(ehr_request_t *req, ehr_booking_t *booking)
     wish.minutes = booking->length;
     wish.limit = EHR_ALTERNATIVES;
 
-    if (ehr_slot_engine_first(&wish, &slots) == NGX_OK) {
+    if (ehr_slot_engine_next(&wish, &slots) == NGX_OK) {
         ehr_booking_reply_taken(req, booking, &slots);
         return NGX_OK;
     }

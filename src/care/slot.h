@@ -111,6 +111,8 @@ ngx_int_t ehr_slot_engine_doctor(const ehr_slot_wish_t *wish,
 /* The first free slots of many doctors as a JSON array: NGX_OK or
  * NGX_DECLINED. */
 ngx_int_t ehr_slot_engine_first(const ehr_slot_wish_t *wish, ehr_out_t *out);
+/* The same of wish->doctor after the time of a slot, remembered. */
+ngx_int_t ehr_slot_engine_next(const ehr_slot_wish_t *wish, ehr_out_t *out);
 
 
 /* -- what a worker remembers (slot_day.c, slot_cache.c) -------------------- */

@@ -16,6 +16,9 @@
 typedef struct {
     ehr_slot_wish_t         wish;
     ehr_out_t               data;
+    int32_t                 resource;       /* if version is not 0 */
+    uint64_t                version;        /* of the engine's answer that
+                                               nothing is free */
     unsigned                has_asked:1;    /* what the days are */
 } ehr_slots_t;
 
@@ -172,6 +175,11 @@ ehr_slots_from_engine(ehr_request_t *req, ehr_slots_t *slots)
 
     /* nothing free: PostgreSQL tells whether there is such a doctor */
 
+    if (rc == NGX_OK && first == 0) {
+        slots->resource = resource;
+        slots->version = version;
+    }
+
     if (rc != NGX_OK || first == 0) {
         return NGX_DECLINED;
     }
@@ -305,5 +313,16 @@ ehr_slots_found(ehr_request_t *req, ehr_batch_t *batch)
 
     ehr_out_init(&slots->data, req->pool);
     ehr_slot_write_rows(&slots->data, batch->results[2]);
+
+    /* both say that it is booked up: many will ask */
+
+    if (slots->version && slots->data.size == sizeof("[]") - 1
+        && req->http->args.len)
+    {
+        ehr_slot_cache_keep(&slots->wish.doctor, &req->http->args,
+                            slots->resource, slots->version,
+                            ngx_time() + EHR_SLOT_MEMORY, &slots->data);
+    }
+
     ehr_slot_reply(req, &slots->data);
 }

@@ -177,6 +177,50 @@ ehr_slot_groups(const ehr_slot_wish_t *wish, ehr_engine_uuid_t groups[2],
 
 
 ngx_int_t
+ehr_slot_engine_next(const ehr_slot_wish_t *wish, ehr_out_t *out)
+{
+    u_char         text[2 * NGX_INT64_LEN + 16];
+    int32_t        resource;
+    uint64_t       version;
+    ngx_str_t      query;
+    ehr_engine_t  *engine = ehr_slot_engine();
+
+    /* many are refused for the same slot: no query string looks like this */
+
+    query.data = text;
+    query.len = ngx_sprintf(text, " next %L %ui %ui", wish->from,
+                            wish->minutes, wish->limit)
+                - text;
+
+    if (ehr_slot_cache_find(&wish->doctor, &query, out) == NGX_OK) {
+        return NGX_OK;
+    }
+
+    if (engine == NULL
+        || ehr_engine_find(engine, EHR_ENGINE_DOCTOR,
+                           ehr_slot_engine_uuid(&wish->doctor), &resource)
+           != EHR_ENGINE_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    version = ehr_engine_version(engine, resource);
+
+    if (ehr_slot_engine_first(wish, out) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    /* what is offered begins after the slot that is taken */
+
+    ehr_slot_cache_keep(&wish->doctor, &query, resource, version,
+                        ngx_min(wish->from, ngx_time() + EHR_SLOT_MEMORY),
+                        out);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ehr_slot_engine_first(const ehr_slot_wish_t *wish, ehr_out_t *out)
 {
     size_t                i, n;
