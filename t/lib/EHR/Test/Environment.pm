@@ -267,6 +267,9 @@ sub configuration {
     $conf =~ s/^\s*ehr_rate_limit\b[^;]*;\n//mg;
     $conf =~ s/(ehr_zone\s+\w+)\s+\w+;/$1 $zone;/;
     $conf =~ s/^(    server \{\n)/$http\n$1$server\n/m;
+    # or a binary that takes over runs without them
+    $conf = join '', map({ "env ${_}SAN_OPTIONS;\n" } qw(A L UB)), $conf
+        if $ENV{EHR_NGINX};
     $conf = $option->{edit}->($conf) if $option->{edit};
     return $conf;
 }
