@@ -586,7 +586,8 @@ sub check_engine {
             unless $option{not_live};
         for my $i (0 .. $#doctors) {
             my ($told, $true);
-            my $same = wait_until(5, sub {
+            # a claim of unknown outcome stays until its batch's deadline
+            my $same = wait_until(15, sub {
                 $told = slots_told($client, $doctors[$i], $from, $to);
                 $true = slots_true($env, $doctors[$i], $from, $to);
                 return $told eq $true;
