@@ -169,7 +169,7 @@ sub conflicts_are_reported {
         onConflict => 'FAIL');
     is $answer->{status}, 409, 'FAIL: nothing is booked by halves';
     is_deeply [map { $_->{status} } @{ $answer->{data}{dates} }],
-        [qw(BOOKED CONFLICT CONFLICT BOOKED)], 'the report is there all the same';
+        [qw(BOOKED CONFLICT CONFLICT BOOKED)], 'with a report';
     is $env->sql("SELECT count(*) FROM ehr.appointments
         WHERE patient_id = '$patient->{id}' AND doctor_id = '$doctor'"), 0,
         'nothing is left of it';

@@ -275,7 +275,8 @@ sub entries_are_ones_own {
     my $path = "/api/v1/waiting-list/$mine->{id}";
 
     is_deeply [map { $_->{id} } @{ $me->{client}->get(
-        '/api/v1/waiting-list')->{data} }], [$mine->{id}], 'one sees one\'s own';
+        '/api/v1/waiting-list')->{data} }], [$mine->{id}],
+        'one sees one\'s own';
     is_deeply $other->{client}->get('/api/v1/waiting-list')->{data}, [],
         'nobody else\'s';
     is $other->{client}->get($path)->{status}, 404, 'it is not there';

@@ -135,8 +135,8 @@ $$;
 
 -- When it recurs: the wall time of `first` in `zone` on each date, at most
 -- `most` of them and none five years later; ehr.instant() says what becomes of
--- a wall time that a date does not have, or has twice.  Weeks begin on Monday; a month without
--- the day of `first` is left out.
+-- a wall time that a date does not have, or has twice.  Weeks begin on Monday;
+-- a month without the day of `first` is left out.
 CREATE FUNCTION ehr.occurrences(first timestamptz, zone text, rule jsonb,
     most integer) RETURNS SETOF timestamptz
 LANGUAGE sql STABLE
@@ -230,21 +230,13 @@ EXCEPTION
 END
 $$;
 
--- Books a series.  Each date is booked or reported with the next free start;
--- with on_conflict FAIL, or when no date can be had, nothing is booked and the
--- report is the refusal's detail.
-CREATE FUNCTION ehr.series_book(series uuid, patient uuid, doctor uuid,
-    first timestamptz, minutes integer, visit text, why text, rule jsonb,
-    on_conflict text) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER
+-- The dates of a series, or why there are none.
+CREATE FUNCTION ehr.series_starts(first timestamptz, zone text, rule jsonb)
+RETURNS timestamptz[]
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    zone    text := ehr.doctor_zone(doctor, first);
-    starts  timestamptz[];
-    report  jsonb := '[]';
-    one     uuid;
-    against jsonb;
-    done    integer := 0;
+    starts timestamptz[];
 BEGIN
     IF rule ? 'byDay' AND (rule ->> 'frequency' <> 'WEEKLY'
            OR NOT ARRAY(SELECT jsonb_array_elements_text(rule -> 'byDay'))
@@ -264,6 +256,26 @@ BEGIN
         PERFORM ehr.refuse('EH422', 'too_many_dates', 'recurrence.until');
     END IF;
 
+    RETURN starts;
+END
+$$;
+
+-- Books a series.  Each date is booked or reported with the next free start;
+-- with on_conflict FAIL, or when no date can be had, nothing is booked and the
+-- report is the refusal's detail.
+CREATE FUNCTION ehr.series_book(series uuid, patient uuid, doctor uuid,
+    first timestamptz, minutes integer, visit text, why text, rule jsonb,
+    on_conflict text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    zone    text := ehr.doctor_zone(doctor, first);
+    starts  timestamptz[] := ehr.series_starts(first, zone, rule);
+    report  jsonb := '[]';
+    one     uuid;
+    against jsonb;
+    done    integer := 0;
+BEGIN
     IF NOT EXISTS (SELECT FROM ehr.doctors d
                     WHERE d.id = doctor AND d.deleted_at IS NULL)
     THEN
@@ -1031,7 +1043,8 @@ $$;
 -- they are seen, and when that is expected.  Emergencies first, then by the
 -- time of the appointment, or of arrival for who came late.  A doctor who has
 -- seen nobody yet begins at the first appointment; one with n seats sees n at
--- once, one after another on average; a visit that takes longer than expected may end any minute.
+-- once, one after another on average; a visit that takes longer than expected
+-- may end any minute.
 --
 -- As the owner: callers show people only to whom may see them.
 CREATE FUNCTION ehr.queue(doctor uuid, clinic uuid)
