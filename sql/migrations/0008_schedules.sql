@@ -442,6 +442,11 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off AS $$
 #variable_conflict use_column
+DECLARE
+    today integer := extract(isodow FROM at AT TIME ZONE 'UTC');
+    -- Wherever the clinic is, the rule's day is one of these.
+    days  integer[] := ARRAY[today, today % 7 + 1, (today + 5) % 7 + 1,
+                             (today + 4) % 7 + 1];
 BEGIN
     -- Mostly there is no exception near: then the rule is all.
     SELECT b.clinic_id, b.room_id, b.begins, b.ends, b.slot_minutes,
@@ -457,7 +462,7 @@ BEGIN
                    SELECT (at AT TIME ZONE c.time_zone)::date - back AS day
                      FROM generate_series(0, 1) AS back) AS g
              WHERE s.doctor_id = doctor AND s.deleted_at IS NULL
-               AND c.deleted_at IS NULL
+               AND c.deleted_at IS NULL AND s.day_of_week = ANY (days)
                AND s.day_of_week = extract(isodow FROM g.day)
                AND g.day >= s.valid_from
                AND (s.valid_to IS NULL OR g.day <= s.valid_to)) AS b
