@@ -9,6 +9,7 @@ use lib "$FindBin::Bin/lib";
 use EHR::Test;
 use EHR::Test::Booking;
 use EHR::Test::Client;
+use File::Temp qw(tempdir);
 use JSON::PP ();
 use Time::HiRes qw(sleep time);
 
@@ -157,7 +158,49 @@ subtest 'a server without logical decoding' => sub {
 };
 
 logs_clean($env, allow => qr/exited on signal 9/);
+$env->stop;
+
+subtest 'midnight' => \&midnight;
+
 done_testing();
+
+
+# The node's clock moves on by a day; PostgreSQL's does not.
+sub midnight {
+    my $folder = tempdir('/tmp/ehr-clock.XXXXXX', CLEANUP => 1);
+    my ($shim, $clock) = ("$folder/clock.so", "$folder/clock");
+
+    chmod 0755, $folder or die "$folder: $!";
+    must_run(undef, 'cc', '-shared', '-fPIC', '-O1', '-o', $shim,
+        top() . '/t/chaos/clock.c');
+    write_file($clock, pack 'q', 0);
+    $env = start_environment(name => 'feed-midnight', workers => 1,
+        conf => 'ehr_booking_horizon 10;',
+        environment => ["LD_PRELOAD=$shim", "EHR_TEST_CLOCK=$clock"]);
+    $place = booking_place($env);
+    $patient = $place->{patients}[0];
+    ok until_engine_is_live(fresh()), 'the feed is live';
+
+    my $last = $place->{first} + 10 * 86400;    # tomorrow's last day
+    my $kept = book($place->{doctors}[0], $last + 9 * 3600);
+    my $gone = book($place->{doctors}[1], $last + 9 * 3600);
+    my $old = book($place->{doctors}[2], $place->{first} + 9 * 3600);
+    wait_until(sub { pages() == 1 }, 'days further ahead are not kept');
+
+    open my $file, '+<', $clock or die "$clock: $!";
+    syswrite $file, pack 'q', 86400 or die "$clock: $!";
+    wait_until(sub { pages() == 3 }, 'after midnight they are');
+    system_sql("SELECT ehr.appointment_cancel('$gone', NULL, 'Test')");
+    wait_until(sub { pages() == 2 }, 'and followed');
+    is metric('ehr_feed_loads_total'), 1, 'without loading all anew';
+    ok live(), 'it is live';
+
+    # the third day: what is over is forgotten
+    seek $file, 0, 0 or die "$clock: $!";
+    syswrite $file, pack 'q', 2 * 86400 or die "$clock: $!";
+    wait_until(sub { pages() == 1 }, 'what is over is not');
+    logs_clean($env);
+}
 
 
 sub fresh { return EHR::Test::Client->new(port => $env->port) }
