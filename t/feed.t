@@ -184,7 +184,7 @@ sub midnight {
 
     my $last = $place->{first} + 10 * 86400;    # tomorrow's last day
     my $kept = book($place->{doctors}[0], $last + 9 * 3600);
-    my $gone = book($place->{doctors}[1], $last + 9 * 3600);
+    my $gone = book($place->{doctors}[1], $last + 10 * 3600);
     my $old = book($place->{doctors}[2], $place->{first} + 9 * 3600);
     wait_until(sub { pages() == 1 }, 'days further ahead are not kept');
 
