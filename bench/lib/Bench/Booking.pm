@@ -11,6 +11,7 @@ use warnings;
 use Bench::Scripts;
 use EHR::Test::Process qw(top read_file must_run);
 use POSIX ();
+use Time::HiRes qw(time);
 
 our $doctors = 1000;
 my $number = 0;                 # of the next slot that nobody booked
@@ -29,9 +30,10 @@ sub new {
 
 # Runs a file of bench/sql.
 sub sql {
-    my ($self, $name) = @_;
-    must_run(undef, $self->{hospital}->env->psql_command('postgres', '-v',
-        "doctors=$doctors", '-f', top() . "/bench/sql/$name.sql"));
+    my ($self, $name, @variables) = @_;
+    must_run(undef, $self->{hospital}->env->psql_command('postgres',
+        map({ ('-v', $_) } "doctors=$doctors", @variables), '-f',
+        top() . "/bench/sql/$name.sql"));
 }
 
 # Takes most of the next days' time; a restart makes the engine see it at once.
@@ -40,6 +42,28 @@ sub crowd {
     $self->sql('fill');
     $self->{hospital}->env->restart_nginx;
     $self->{hospital}->wait_live;
+}
+
+# Adds so many appointments of the past and the far end of the horizon.
+sub add_history {
+    my ($self, $appointments) = @_;
+    $self->sql('history', "appointments=$appointments");
+}
+
+# Starts nginx anew: seconds until it answers, and until the engine is live.
+sub cold_start {
+    my ($self) = @_;
+    my $hospital = $self->{hospital};
+    my $env = $hospital->env;
+
+    $env->stop_nginx;
+    my $began = time();
+    $env->start_nginx;
+    $env->wait_for(60, 'an answer', sub { $hospital->get('/api/v1/doctors/'
+        . $self->doctor(1) . '/slots?date=' . $self->date)->{status} == 200 });
+    my $answers = time() - $began;
+    $hospital->wait_live;
+    return ($answers, time() - $began);
 }
 
 sub doctor { return sprintf '00000000-0000-7000-8000-2%011d', $_[1] }

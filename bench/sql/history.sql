@@ -1,0 +1,52 @@
+-- :appointments appointments of the doctors of doctors.sql, with a claim each
+-- of doctor and patient: nine in ten in the past, the others from the hundredth
+-- day on, where no booking of this benchmark comes.  As many each day as it has
+-- slots.
+
+SET ROLE postgres;
+SET session_replication_role = replica;
+SET maintenance_work_mem = '1GB';
+ALTER TABLE ehr.claims DROP CONSTRAINT claims_during_excl;
+
+CREATE TEMPORARY TABLE history AS
+SELECT gen_random_uuid() AS id, n % :doctors AS doctor,
+       n::bigint * 7919 % 10000 AS patient,
+       (date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC')
+       + interval '6 hours' + slot % 96 * interval '10 minutes'
+       + CASE WHEN n % (10 * :doctors) < :doctors THEN 100 + slot / 960
+              ELSE - 1 - slot / 96 END * interval '1 day' AS starts
+  FROM (SELECT n, n / :doctors AS slot
+          FROM generate_series(0, :appointments - 1) AS n) AS numbered;
+
+INSERT INTO ehr.appointments (id, patient_id, doctor_id, clinic_id,
+        starts_at, ends_at, duration_minutes, status, reason)
+SELECT id, ('00000000-0000-7000-8000-' || 100000000000 + patient)::uuid,
+       ('00000000-0000-7000-8000-' || 200000000000 + doctor)::uuid,
+       '00000000-0000-7000-8000-400000000000', starts,
+       starts + interval '10 minutes', 10,
+       CASE WHEN starts < now() THEN 'COMPLETED' ELSE 'SCHEDULED' END,
+       'Check-up'
+  FROM history;
+
+INSERT INTO ehr.resources (kind, entity_id)
+SELECT 'patient', id FROM ehr.patients
+ON CONFLICT DO NOTHING;
+
+INSERT INTO ehr.claims (resource, during, kind, ref)
+SELECT r.id, tstzrange(h.starts, h.starts + interval '10 minutes'),
+       'appointment', h.id
+  FROM history h
+  JOIN ehr.resources r
+    ON r.entity_id = ('00000000-0000-7000-8000-'
+                      || 200000000000 + h.doctor)::uuid
+UNION ALL
+SELECT r.id, tstzrange(h.starts, h.starts + interval '10 minutes'),
+       'appointment', h.id
+  FROM history h
+  JOIN ehr.resources r
+    ON r.entity_id = ('00000000-0000-7000-8000-'
+                      || 100000000000 + h.patient)::uuid;
+
+ALTER TABLE ehr.claims ADD CONSTRAINT claims_during_excl EXCLUDE USING gist (
+    resource WITH =, seat WITH =, during WITH &&);
+VACUUM ANALYZE ehr.appointments, ehr.claims;
