@@ -60,7 +60,8 @@ sub wrong_time {
 
             # tokens are good where they were signed
             my $theirs = start_bookings($env, ports => [$other->port],
-                processes => 1, tokens => [tokens_of($other)]);
+                processes => 1, tokens => [tokens_of($other)],
+                beside => $load);
             until_over(3, sub { sleep 0.5 });
             my @records = map { $_->stop } $theirs, $load;
             check_bookings($env, $theirs, $records[0], 'the wrong time');

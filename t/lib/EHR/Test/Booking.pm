@@ -8,7 +8,8 @@ package EHR::Test::Booking;
 #   check_bookings($env, $load, $load->stop, 'what was broken');
 #
 # Options: processes 2, clients 32 (each process), ports [of nginx] (each
-# process asks one of them), deadline 20, think 0.01, tokens.
+# process asks one of them), deadline 20, think 0.01, tokens, beside (a load
+# that wants the same days).
 #
 # What the checker wants (each a test of a subtest):
 #
@@ -98,7 +99,9 @@ sub start_bookings {
     $self = bless { processes => 2, clients => 32, deadline => 20,
         think => 0.01, ports => [$env->port], %{ booking_place($env) }, %option,
         name => sprintf('book-%d-%d', $$, ++$loads) }, __PACKAGE__;
-    $self->{first} += 2 * 86400 * $loads;   # days that nobody has booked yet
+    # days that nobody has booked yet, or those of another load
+    $self->{first} = $self->{beside} ? $self->{beside}{first}
+        : $self->{first} + 2 * 86400 * $loads;
 
     $self->{file} = $env->dir . '/' . $self->{name};
     for my $number (1 .. $self->{processes}) {
