@@ -25,7 +25,7 @@ my ($own, $foreign) = map { $hospital->id($_) } qw(own foreign);
 
 my $kinds = join '|', @clinical;
 my @below = grep {
-    $_->{path} =~ m{^/(?:patients|care-team|$kinds)/\{id\}}
+    $_->{path} =~ m{^/(?:patients|care-team|appointments|$kinds)/\{id\}}
     || $_->{path} =~ m{\{patientId\}|^/treatment-plan/}
 } table();
 ok @below > 60, 'routes of patients';
@@ -45,6 +45,10 @@ for my $kind (@clinical) {
     my $path = "/api/v1/$kind/" . $hospital->of('own', $kind);
     is $_->get($path)->{status}, 200, "own $kind" for $patient, $portal;
 }
+is $_->get('/api/v1/appointments/' . $hospital->of('own', 'appointments'))
+    ->{status}, 200, 'an own appointment' for $patient, $portal;
+is_deeply [grep { $_->{patientId} ne $own }
+    @{ $portal->get('/api/v1/appointments')->{data} }], [], 'and no other';
 is $keeper->post("/api/v1/patients/$own/vitals",
     json => { heartRate => 60 })->{status}, 201,
     'a role that may write does so to the own record';
@@ -85,13 +89,14 @@ is $patient->delete('/api/v1/user/family/' . $hospital->id('family'))
 is told($portal->get("/api/v1/patients/$family")),
     told($portal->get("/api/v1/patients/$missing")), 'and the record with it';
 
-# -- a doctor: reads all, writes to own patients
+# -- a doctor: reads all, writes to own patients, but books for everybody
 
-is_deeply [map { differs($doctor, $_) }
-    grep { $_->{method} ne 'GET' } @below], [],
+my @written = grep { $_->{method} ne 'GET' && $_->{path} !~ /appointments/ }
+    @below;
+is_deeply [map { differs($doctor, $_) } @written], [],
     'DOCTOR: writing to another patient answers as to a missing one';
-is_deeply [map { differs($doctor, $_, 'If-Match' => '"99"') }
-    grep { $_->{method} ne 'GET' } @below], [], 'with If-Match too';
+is_deeply [map { differs($doctor, $_, 'If-Match' => '"99"') } @written], [],
+    'with If-Match too';
 for my $kind (@clinical) {
     is $doctor->get("/api/v1/$kind/" . $hospital->of('foreign', $kind))
         ->{status}, 200, "a doctor reads $kind of all";
@@ -268,6 +273,7 @@ sub ask {
         ? $1 : $route->{path} =~ m{^/([\w-]+)/};
     my %json = $kind eq 'care-team' ? (doctorId => $hospital->id('doctors'))
         : $kind eq 'patients' ? (firstName => 'X', lastName => 'Y')
+        : $kind eq 'appointments' ? for_appointment($route->{path})
         : %{ $body{$kind} || {} };
 
     delete $json{doctorId}
@@ -279,6 +285,19 @@ sub ask {
         headers => \%header,
         $route->{method} =~ /^P/ && !$route->{no_body}
             ? (json => \%json) : ()));
+}
+
+# The hospital's doctor is there on Mondays from nine.
+sub for_appointment {
+    my ($path) = @_;
+    my $monday = 86400 * (int(time / 86400) + 7);
+    $monday += 86400 while (gmtime $monday)[6] != 1;
+    my @day = gmtime $monday;
+
+    return $path =~ /status/ ? (status => 'CONFIRMED')
+        : $path =~ /\{id\}/ ? (reason => 'Cough')
+        : (doctorId => $hospital->id('doctors'), start => sprintf
+            '%04d-%02d-%02dT11:30:00Z', $day[5] + 1900, $day[4] + 1, $day[3]);
 }
 
 # Status and body, but for what names the request.

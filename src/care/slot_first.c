@@ -91,6 +91,12 @@ ehr_slots_first_wish(ehr_request_t *req, ehr_slot_wish_t *wish)
 
     wish->to = ehr_slot_instant_parse(value.text, value.len, NULL);
 
+    if (ehr_slots_value("from").text == NULL) {
+        /* before now there is nothing */
+        wish->to = ngx_max(wish->to, wish->from);
+        return NGX_OK;
+    }
+
 #undef ehr_slots_value
 
     if (wish->to <= wish->from) {
