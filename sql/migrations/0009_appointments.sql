@@ -652,6 +652,21 @@ BEGIN
         others := others || wish.room;
     END IF;
 
+    -- Nothing else need be claimed then, only named.
+    IF seat IS NULL THEN
+        SELECT string_agg(DISTINCT r.kind, ',') INTO busy
+          FROM ehr.resources r
+         WHERE r.id = ANY (others || wish.doctor)
+           AND (r.id = wish.doctor
+                OR (wish.room_asked OR r.id IS DISTINCT FROM wish.room)
+                   AND EXISTS (SELECT FROM ehr.claims c
+                                WHERE c.resource = r.id AND c.seat = 0
+                                  AND c.during && wish.during
+                                  AND (c.expires_at IS NULL OR c.expires_at
+                                       > clock_timestamp())));
+        RETURN;
+    END IF;
+
     -- A group shares the room of its doctor's hours, a seat each.
     FOR i IN 1 .. 2 LOOP
         WITH claimed AS (
@@ -659,7 +674,7 @@ BEGIN
                     actor_id, expires_at)
             SELECT o.number,
                    CASE WHEN o.number = wish.room AND NOT wish.room_asked
-                             AND wish.seats > 1 THEN coalesce(seat, 0)
+                             AND wish.seats > 1 THEN claim_wish.seat
                         ELSE 0 END,
                    wish.during, why, act, holder, until
               FROM unnest(others) AS o (number)
@@ -679,11 +694,10 @@ BEGIN
         others := array_remove(others, wish.room);
     END IF;
 
-    IF seat IS NULL OR cardinality(others) > 0 THEN
+    IF cardinality(others) > 0 THEN
         SELECT string_agg(DISTINCT r.kind, ',') INTO busy
           FROM ehr.resources r
-         WHERE r.id = ANY (others)
-            OR r.id = wish.doctor AND seat IS NULL;
+         WHERE r.id = ANY (others);
     END IF;
 END
 $$;
