@@ -44,8 +44,6 @@ struct ehr_replication_s {
     unsigned                            beating:1;
 
     uint64_t                            position;   /* done before this */
-    uint32_t                            transaction;    /* the newest that was
-                                                           given out; 0: none */
     uint64_t                            heard;      /* µs, of anything */
 
     ngx_event_t                         pulse;

@@ -6,21 +6,6 @@
 #include "replication_private.h"
 
 
-/*
- * The stream shows a transaction when its commit is in the log, which is a
- * moment before others see it: whoever reads because of it waits for that.
- * %uD is its number without the epoch.
- */
-static const char  ehr_reader_wait[] =
-    "DO $$ DECLARE newest bigint; BEGIN LOOP"
-    " newest := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;"
-    " EXIT WHEN pg_visible_in_snapshot("
-        "(newest + ((%uD - newest + 2147483648) & 4294967295) - 2147483648)"
-        "::text::xid8, pg_current_snapshot());"
-    " PERFORM pg_sleep(0.001);"
-    " END LOOP; END $$; ";
-
-
 static void ehr_reader_up(ehr_link_t *link);
 static ngx_int_t ehr_reader_input(ehr_link_t *link);
 static ngx_int_t ehr_reader_result(ehr_replication_t *replication,
@@ -45,7 +30,6 @@ ehr_reader_open(ehr_replication_t *replication)
     replication->finishing = 0;
     replication->reading = 0;
     replication->copying = 0;
-    replication->transaction = 0;
 
     if (ehr_link_open(&replication->reader,
                       ehr_replication_target(replication), 0,
@@ -86,31 +70,7 @@ ngx_int_t
 ehr_replication_read(ehr_replication_t *replication, const char *copy,
     ehr_replication_row_pt row, ehr_replication_read_pt done)
 {
-    u_char     *sql, *p;
-    size_t      len;
-    ngx_int_t   rc;
-
-    len = ngx_strlen(copy) + 1;
-
-    sql = ngx_alloc(sizeof(ehr_reader_wait) + NGX_INT32_LEN + len,
-                    replication->log);
-    if (sql == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = sql;
-
-    if (replication->transaction) {
-        p = ngx_sprintf(p, ehr_reader_wait, replication->transaction);
-    }
-
-    (void) ngx_cpystrn(p, (u_char *) copy, len);
-
-    rc = ehr_link_send(&replication->reader, (char *) sql);
-
-    ngx_free(sql);
-
-    if (rc != NGX_OK) {
+    if (ehr_link_send(&replication->reader, copy) != NGX_OK) {
         return NGX_ERROR;
     }
 

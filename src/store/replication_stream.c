@@ -87,7 +87,6 @@ ehr_stream_message(ehr_replication_t *replication, const ehr_frame_t *frame)
 
     case EHR_PGOUTPUT_BEGIN:
         replication->in_transaction = 1;
-        replication->transaction = message.transaction;
         break;
 
     case EHR_PGOUTPUT_COMMIT:
