@@ -71,9 +71,11 @@ SELECT count(*) FROM told
  WHERE status = 409 AND NOT fields ?| ARRAY['doctor', 'patient']
 SQL
     ['bookings without exactly one audit row', <<'SQL'],
-SELECT count(*) FROM told t WHERE t.status = 201 AND 1 <>
-       (SELECT count(*) FROM ehr.audit_log l WHERE l.entity = 'appointments'
-           AND l.entity_id = t.id AND l.action = 'CREATE')
+SELECT count(*) FROM told t LEFT JOIN (
+       SELECT l.entity_id, count(*) AS n FROM ehr.audit_log l
+        WHERE l.entity = 'appointments' AND l.action = 'CREATE' GROUP BY 1
+       ) AS l ON l.entity_id = t.id
+ WHERE t.status = 201 AND l.n IS DISTINCT FROM 1
 SQL
 );
 
