@@ -88,11 +88,11 @@ sub fields_of {
     my $name = $resource->{name};
     my $body = marked($resource);
     my $made = $client->post($collection, json => $body,
-        headers => { 'Idempotency-Key' => "canary-$name" });
+        headers => { 'Idempotency-Key' => "canary-$collection" });
 
     is $made->{status}, 201, "$name: created" or return diag $made->{body};
     is $client->post($collection, json => $body,
-        headers => { 'Idempotency-Key' => "canary-$name" })->{status}, 201,
+        headers => { 'Idempotency-Key' => "canary-$collection" })->{status}, 201,
         "$name: repeated";
     my $item = $bodies->item($resource, $made->{data}{id});
     is $client->get($item)->{status}, 200, "$name: read";
