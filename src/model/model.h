@@ -308,7 +308,6 @@ size_t ehr_normalize(const ehr_field_t *field, const char *text, size_t len,
  * Parameters are numbered as documented per kind:
  *
  * READ     $1 id
- * LOCK     $1 id                                → "version" (or 1), FOR UPDATE
  * CREATE   $1 id, then one for each writable field in field order, a
  *          sensitive field's blind index directly after it.
  * KEEP     as CREATE, then: idempotency actor, key, route, body hash
@@ -330,7 +329,6 @@ size_t ehr_normalize(const ehr_field_t *field, const char *text, size_t len,
  */
 typedef enum {
     EHR_SQL_READ,
-    EHR_SQL_LOCK,
     EHR_SQL_CREATE,
     EHR_SQL_KEEP,
     EHR_SQL_MADE,

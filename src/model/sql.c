@@ -104,16 +104,6 @@ compose_explain(ehr_text_t *text, const ehr_fields_t *fields)
 
 
 static void
-compose_lock(ehr_text_t *text, const ehr_fields_t *fields)
-{
-    ehr_text_print(text, "SELECT %s", version_column(fields->resource));
-    add_from(text, fields->resource);
-    add_where_id(text, fields->resource, EHR_ROWS_LIVING);
-    ehr_text_add(text, " FOR UPDATE OF t");
-}
-
-
-static void
 compose_parent(ehr_text_t *text, const ehr_fields_t *fields)
 {
     const ehr_resource_t  *parent;
@@ -331,7 +321,6 @@ compose_restore(ehr_text_t *text, const ehr_fields_t *fields)
 
 static const compose_pt  composers[EHR_SQL_KINDS] = {
     [EHR_SQL_READ]    = compose_read,
-    [EHR_SQL_LOCK]    = compose_lock,
     [EHR_SQL_CREATE]  = compose_create,
     [EHR_SQL_KEEP]    = compose_keep,
     [EHR_SQL_MADE]    = compose_made,

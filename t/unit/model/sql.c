@@ -41,10 +41,6 @@ static const char *const  samples[EHR_SQL_KINDS] = {
         " FROM ehr.samples AS t WHERE t.id = $1::uuid AND t.deleted_at IS "
         "NULL" VISIBLE,
 
-    [EHR_SQL_LOCK] =
-        "SELECT t.version FROM ehr.samples AS t WHERE t.id = $1::uuid AND "
-        "t.deleted_at IS NULL" VISIBLE " FOR UPDATE OF t",
-
     [EHR_SQL_CREATE] =
         INSERT " RETURNING " COLUMNS,
 
@@ -120,10 +116,6 @@ static const char *const  logs[EHR_SQL_KINDS] = {
     [EHR_SQL_READ] =
         "SELECT t.id, t.line, t.created_at, t.created_by FROM ehr.logs AS t "
         "WHERE t.id = $1::uuid AND (t.owner = ehr.actor())",
-
-    [EHR_SQL_LOCK] =
-        "SELECT 1 AS version FROM ehr.logs AS t WHERE t.id = $1::uuid AND "
-        "(t.owner = ehr.actor()) FOR UPDATE OF t",
 
     [EHR_SQL_CREATE] =
         "INSERT INTO ehr.logs AS t (id, line) VALUES ($1::uuid, $2::text) "
