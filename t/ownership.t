@@ -89,7 +89,7 @@ is $patient->delete('/api/v1/user/family/' . $hospital->id('family'))
 is told($portal->get("/api/v1/patients/$family")),
     told($portal->get("/api/v1/patients/$missing")), 'and the record with it';
 
-# -- a doctor: reads all, writes to own patients, but books for everybody
+# -- a doctor: reads all, writes to and books for own patients
 
 my @written = grep { $_->{method} ne 'GET' && $_->{path} !~ /appointments/ }
     @below;

@@ -307,7 +307,9 @@ CREATE CONSTRAINT TRIGGER claims_freed
 -- -- who books -------------------------------------------------------------
 
 -- What the actor may do with appointments: 'all' (staff: of every patient),
--- 'own' (of ehr.my_patients()) or ''.  It takes `wanted`, or for one's own
+-- 'team' (of patients whose record the actor writes: booking puts the doctor
+-- on the care team, and nobody makes oneself a doctor of somebody), 'own' (of
+-- ehr.my_patients()) or ''.  It takes `wanted`, or for one's own
 -- appointments.book.
 CREATE FUNCTION ehr.booking_power(wanted text) RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -320,7 +322,7 @@ BEGIN
     END IF;
 
     SELECT CASE WHEN bool_or(wanted = ANY (r.permissions))
-                     AND ehr.sees_all() THEN 'all'
+                     AND ehr.sees_all() THEN ehr.scope()
                 WHEN bool_or('appointments.book' = ANY (r.permissions))
                 THEN 'own' END
       INTO power
@@ -476,6 +478,7 @@ BEGIN
      WHERE p.id = patient_id AND p.deleted_at IS NULL;
     IF wish.patient IS NULL
        OR wish.power = 'own' AND NOT patient_id = ANY (ehr.my_patients())
+       OR wish.power = 'team' AND NOT ehr.may_write(patient_id)
     THEN
         PERFORM ehr.refuse('EH422', 'reference_unknown', 'patientId');
     END IF;
@@ -913,7 +916,7 @@ BEGIN
                  JOIN ehr.resources r ON r.id = p.resource
                 WHERE p.ref = token AND r.kind = 'patient'
                   AND (r.entity_id = ANY (ehr.my_patients())
-                       OR ehr.booking_power('appointments.write') = 'all')));
+                       OR ehr.booking_power('appointments.write') IN ('all', 'team'))));
     RETURN FOUND;
 END
 $$;
@@ -959,6 +962,7 @@ BEGIN
        FOR NO KEY UPDATE;
     IF a.id IS NULL
        OR power = 'own' AND NOT a.patient_id = ANY (ehr.my_patients())
+       OR power = 'team' AND NOT ehr.may_write(a.patient_id)
     THEN
         PERFORM ehr.refuse('EH404', 'not_found');
     END IF;
@@ -1061,7 +1065,7 @@ BEGIN
         a := ehr.appointment_locked(appointment, wanted,
             'appointments.write');
     ELSE
-        IF ehr.booking_power('visits.write') <> 'all' THEN
+        IF ehr.booking_power('visits.write') NOT IN ('all', 'team') THEN
             PERFORM ehr.refuse('EH403', 'forbidden');
         END IF;
         a := ehr.appointment_locked(appointment, wanted, 'visits.write');
