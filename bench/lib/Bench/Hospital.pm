@@ -122,9 +122,15 @@ END
 }
 
 # Resident memory of the workers in MB.
+# MB of each worker's own memory.  Shared zones are not among it: a page of
+# theirs exists once, however many workers have touched it.
 sub resident {
     my ($self) = @_;
-    return map { $self->env->resident($_) / 1024 } $self->env->worker_pids;
+    return map {
+        my $status = read_file("/proc/$_/status");
+        my %kb = $status =~ /^(RssAnon|RssFile):\s+(\d+)/mg;
+        ($kb{RssAnon} + $kb{RssFile}) / 1024;
+    } $self->env->worker_pids;
 }
 
 sub stop { $_[0]{env}->stop }
