@@ -370,6 +370,13 @@ sub holds {
 
     %next = (%slot, start => at('12:00'));
     $world->staff($world->hold(%next, id => $hold));
+    refused($world->book(%next, room => $world->room($clinic)),
+        'EH409 slot_taken', 'doctor,patient',
+        'but with a room that was not held, who holds it is');
+    is(($world->staff("SELECT ehr.hold_release('$hold')"))[2], 't',
+        'the hold is still there');
+
+    $world->staff($world->hold(%next, id => $hold));
     is(($world->staff("SELECT ehr.hold_release('$hold')"))[2], 't', 'released');
     is count_claims("ref = '$hold'"), 0, 'and free';
 

@@ -750,8 +750,8 @@ BEGIN
 END
 $$;
 
--- The actor's own hold of exactly this: whoever booked it without its token
--- would otherwise be in the own way.
+-- The actor's own hold of exactly this, with all that is asked for: whoever
+-- booked it without its token would otherwise be in the own way.
 CREATE FUNCTION ehr.own_hold(wish ehr.booking_wish) RETURNS uuid
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -765,6 +765,9 @@ BEGIN
        AND d.kind = 'hold'
        AND (d.actor_id = ehr.actor() OR d.actor_id IS NULL)
        AND d.expires_at > clock_timestamp()
+       AND (CASE WHEN wish.room_asked THEN wish.equipment || wish.room
+                 ELSE wish.equipment END) <@ ARRAY(
+           SELECT c.resource FROM ehr.claims c WHERE c.ref = d.ref)
      LIMIT 1);
 END
 $$;

@@ -7,7 +7,6 @@
 
 static ngx_int_t ehr_cancel_send(ehr_request_t *req, const char *id,
     const char *reason);
-static void ehr_cancel_done(ehr_request_t *req, ehr_batch_t *batch);
 
 
 /* The reason is in the body or in the query. */
@@ -54,37 +53,12 @@ ehr_appointment_cancel_one(ehr_request_t *req)
 static ngx_int_t
 ehr_cancel_send(ehr_request_t *req, const char *id, const char *reason)
 {
-    ehr_batch_t  *batch;
-    ehr_param_t   params[3];
-
-    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
+    ehr_param_t  params[3];
 
     ngx_memzero(params, sizeof(params));
     params[0].value = id;
     params[2].value = reason;
 
-    if (ehr_record_expected(req, &params[1]) != NGX_OK
-        || ehr_batch_add(batch, ehr_queries[EHR_QUERY_APPOINTMENT_CANCEL], 3,
-                         params)
-           != NGX_OK
-        || ehr_batch_add(batch,
-                         ehr_request_record(req)->statements[EHR_SQL_READ],
-                         1, params)
-           != NGX_OK)
-    {
-        ehr_batch_destroy(batch);
-        return NGX_ERROR;
-    }
-
-    return ehr_step_send(req, batch, ehr_cancel_done);
-}
-
-
-static void
-ehr_cancel_done(ehr_request_t *req, ehr_batch_t *batch)
-{
-    ehr_booking_reply_freed(req, batch->results[2]);
+    return ehr_appointment_act(req, ehr_queries[EHR_QUERY_APPOINTMENT_CANCEL],
+                               3, params);
 }

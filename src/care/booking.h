@@ -78,6 +78,12 @@ ngx_int_t ehr_booking_send(ehr_request_t *req, ehr_booking_t *booking,
 /* Lets go of what was claimed, when nothing was sent. */
 void ehr_booking_drop(ehr_booking_t *booking);
 
+/* Calls a function of the database that takes the appointment's id, the
+ * version expected (filled in here) and more, and answers with the row
+ * (appointment_act.c).  NGX_OK, or NGX_ERROR without memory. */
+ngx_int_t ehr_appointment_act(ehr_request_t *req, ehr_statement_t *statement,
+    ngx_uint_t n, ehr_param_t *params);
+
 /* 200 with the row of an appointment that was cancelled, missed or moved
  * along; what is free now is told to the engine. */
 void ehr_booking_reply_freed(ehr_request_t *req, PGresult *result);
