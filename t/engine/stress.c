@@ -501,7 +501,8 @@ feed_show(const commit_t *commit)
 }
 
 
-/* The next run of granules that one act has in the database, from time on. */
+/* The next run of granules that one act has in the database, from time on; at
+ * least one, whatever others do to the words meanwhile. */
 static int
 feed_next(commit_t *commit)
 {
@@ -517,7 +518,7 @@ feed_next(commit_t *commit)
         }
 
         commit->who = word & ~(uint64_t) STATE;
-        commit->to = commit->from;
+        commit->to = commit->from + 1;
 
         while (commit->to < (DAY0 + DAYS) * EHR_ENGINE_DAY) {
             word = *word_of(commit->resource, commit->seat, commit->to);
