@@ -243,8 +243,9 @@ ehr_engine_result_t ehr_engine_feed_member(ehr_engine_t *engine,
     const ehr_engine_uuid_t *group, int32_t resource, int is_member);
 
 /* A claim that was committed.  act is what claims of one act share (their
- * ref), or NULL: a tentative claim of that act on that resource with the same
- * from and to, whatever its seat, is thereby settled.  Parts outside the
+ * ref), or NULL: one tentative claim of that act on that resource with the
+ * same from and to is thereby settled, that of this seat if there is one, else
+ * of the lowest (PostgreSQL may have given another).  Parts outside the
  * horizon are left out; seats from EHR_ENGINE_SEATS up are not kept.
  * EHR_ENGINE_NONE: the resource is not known (the act is settled anyhow). */
 ehr_engine_result_t ehr_engine_feed_busy(ehr_engine_t *engine,

@@ -522,9 +522,10 @@ int ehr_engine_tentative_add(ehr_engine_t *engine,
 /* Ends those of this resource that are over; under the mutex.  Returns how
  * many. */
 uint32_t ehr_engine_tentative_sweep(ehr_engine_t *engine, int32_t number);
-/* The feed has shown it. */
+/* The feed has shown it: ends the act's one of this seat, or else of the
+ * lowest, if PostgreSQL gave it another. */
 void ehr_engine_tentative_shown(ehr_engine_t *engine, int32_t number,
-    uint32_t from, uint32_t to, const ehr_engine_uuid_t *act);
+    uint32_t seat, uint32_t from, uint32_t to, const ehr_engine_uuid_t *act);
 
 
 /* -- seats (seat.c) -------------------------------------------------------- */

@@ -91,7 +91,7 @@ ehr_engine_feed_busy(ehr_engine_t *engine, int32_t resource, uint32_t seat,
 
     /* busy first: nobody finds it neither busy nor tentative */
     if (act && (result == EHR_ENGINE_OK || result == EHR_ENGINE_NONE)) {
-        ehr_engine_tentative_shown(engine, resource, from, to, act);
+        ehr_engine_tentative_shown(engine, resource, seat, from, to, act);
     }
 
     return result;

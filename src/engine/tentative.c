@@ -286,9 +286,9 @@ ehr_engine_settle(ehr_engine_t *engine, const ehr_engine_uuid_t *act,
 
 void
 ehr_engine_tentative_shown(ehr_engine_t *engine, int32_t number,
-    uint32_t from, uint32_t to, const ehr_engine_uuid_t *act)
+    uint32_t seat, uint32_t from, uint32_t to, const ehr_engine_uuid_t *act)
 {
-    uint32_t                 reference, next;
+    uint32_t                 reference, found, lowest;
     ehr_engine_key_t         key;
     ehr_engine_root_t       *root;
     ehr_engine_tentative_t  *entry;
@@ -303,23 +303,39 @@ ehr_engine_tentative_shown(ehr_engine_t *engine, int32_t number,
     }
 
     key = ehr_engine_key(act);
+    found = 0;
+    lowest = UINT32_MAX;
 
     ehr_engine_lock(engine);
     ehr_engine_tentative_change(engine);
 
     for (reference = *ehr_engine_act_head(root, &key); reference;
-         reference = next)
+         reference = entry->next_act)
     {
         entry = ehr_engine_tentative_at(root, reference);
-        next = entry->next_act;
 
-        if (ehr_engine_key_equals(&entry->act, &key)
-            && entry->number == number
-            && entry->from == from
-            && entry->to == to)
+        if (!ehr_engine_key_equals(&entry->act, &key)
+            || entry->number != number
+            || entry->from != from
+            || entry->to != to)
         {
-            ehr_engine_tentative_remove(root, reference);
+            continue;
         }
+
+        if (entry->seat == seat) {
+            found = reference;
+            break;
+        }
+
+        if (entry->seat < lowest) {
+            found = reference;
+            lowest = entry->seat;
+        }
+    }
+
+    /* one only: the act's other seats are not shown yet */
+    if (found) {
+        ehr_engine_tentative_remove(root, found);
     }
 
     ehr_engine_tentative_changed(engine);

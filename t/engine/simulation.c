@@ -823,6 +823,8 @@ static struct {
     uint32_t             end_day;
     ehr_engine_result_t  result;
     int                  is_done;
+    int                  shows;         /* the event, a tentative claim */
+    unsigned             shown_seat;
     int                  fitted[MODEL_RESOURCES + 1];
 } feed;
 
@@ -930,21 +932,61 @@ model_forget(int32_t number)
 }
 
 
-/* A tentative claim that the event shows. */
+/* The tentative claim that a committed one shows: that of the same seat, else
+ * of the lowest; -1: none. */
 static int
-entry_is_shown(const model_tentative_t *entry)
+entry_shown(const claim_t *claim)
 {
-    return entry->number == feed.event.claim.number
-           && entry->from == feed.event.claim.from
-           && entry->to == feed.event.claim.to
-           && model_uuid_is(&entry->act, &feed.event.claim.act);
+    int                       found;
+    unsigned                  i;
+    const model_tentative_t  *entry;
+
+    for (i = 0, found = -1; i < model.ntentative; i++) {
+        entry = &model.tentative[i];
+
+        if (entry->number != claim->number || entry->from != claim->from
+            || entry->to != claim->to
+            || !model_uuid_is(&entry->act, &claim->act))
+        {
+            continue;
+        }
+
+        if (entry->seat == claim->seat) {
+            return (int) i;
+        }
+
+        if (found < 0 || entry->seat < model.tentative[found].seat) {
+            found = (int) i;
+        }
+    }
+
+    return found;
 }
 
 
+/* That one only, and not the act's next. */
 static int
 entry_is_shown_or_dead(const model_tentative_t *entry)
 {
-    return entry_is_shown(entry) || entry_is_dead(entry);
+    return (feed.shows && entry->seat == feed.shown_seat
+            && entry->number == feed.event.claim.number
+            && entry->from == feed.event.claim.from
+            && entry->to == feed.event.claim.to
+            && model_uuid_is(&entry->act, &feed.event.claim.act))
+           || entry_is_dead(entry);
+}
+
+
+static void
+model_shown(const claim_t *claim)
+{
+    int  shown;
+
+    shown = entry_shown(claim);
+
+    if (shown >= 0) {
+        model_tentative_remove(&model, (unsigned) shown);
+    }
 }
 
 
@@ -952,7 +994,6 @@ static void
 model_event(void)
 {
     int32_t         number;
-    unsigned        i;
     const event_t  *event;
 
     event = &feed.event;
@@ -964,13 +1005,7 @@ model_event(void)
         model_mark(&model, number, event->claim.seat, event->claim.from,
                    event->claim.to, 1);
 
-        for (i = 0; i < model.ntentative; /* void */) {
-            if (entry_is_shown(&model.tentative[i])) {
-                model_tentative_remove(&model, i);
-            } else {
-                i++;
-            }
-        }
+        model_shown(&event->claim);
         break;
 
     case EVENT_FREE:
@@ -1001,20 +1036,21 @@ model_event(void)
 }
 
 
-/* Several tentative claims that end at once, or one on another seat, are
- * seen to end one after the other. */
+/* What is shown is busy first, and then not tentative any more. */
 static int
 event_may_be_watched(void)
 {
-    unsigned  i;
+    int  shown;
 
-    for (i = 0; feed.event.kind == EVENT_BUSY && i < model.ntentative; i++) {
-        if (entry_is_shown(&model.tentative[i])) {
-            return 0;
-        }
+    shown = feed.event.kind == EVENT_BUSY ? entry_shown(&feed.event.claim)
+                                          : -1;
+    feed.shows = shown >= 0;
+
+    if (feed.shows) {
+        feed.shown_seat = model.tentative[shown].seat;
     }
 
-    return 1;
+    return !feed.shows;
 }
 
 
@@ -1122,6 +1158,14 @@ feed_load(ehr_engine_t *engine)
 }
 
 
+static int
+claim_is_loaded(const claim_t *claim)
+{
+    return claim->to > feed.first_day * EHR_ENGINE_DAY
+           && claim->from < (feed.first_day + MODEL_RING) * EHR_ENGINE_DAY;
+}
+
+
 /* Claims in the database, shown while loading. */
 static int
 entry_is_in_database(const model_tentative_t *entry)
@@ -1133,9 +1177,7 @@ entry_is_in_database(const model_tentative_t *entry)
         claim = &database.claims[i];
 
         if (claim->number == entry->number && claim->from == entry->from
-            && claim->to == entry->to
-            && claim->to > feed.first_day * EHR_ENGINE_DAY
-            && claim->from < (feed.first_day + MODEL_RING) * EHR_ENGINE_DAY
+            && claim->to == entry->to && claim_is_loaded(claim)
             && model_uuid_is(&claim->act, &entry->act))
         {
             return 1;
@@ -1237,11 +1279,9 @@ step_load(int process)
 
     must(feed.result == EHR_ENGINE_OK, "loading: %d", feed.result);
 
-    for (i = 0; i < model.ntentative; /* void */) {
-        if (entry_is_in_database(&model.tentative[i])) {
-            model_tentative_remove(&model, i);
-        } else {
-            i++;
+    for (i = 0; i < database.nclaims; i++) {
+        if (claim_is_loaded(&database.claims[i])) {
+            model_shown(&database.claims[i]);
         }
     }
 
@@ -1523,6 +1563,11 @@ draw_act(int process)
         }
 
         item->to = item->from + 1 + below(once_in(16) ? 300 : 9);
+
+        if (i && once_in(4)) {
+            /* another seat for the same time */
+            *item = work.act.items[i - 1];
+        }
     }
 
     work.deadline = model.now + 1 + below(5000);

@@ -37,6 +37,7 @@
 #define GRANULES        (DAYS * EHR_ENGINE_DAY)
 #define OPENS           40u     /* granules of a day */
 #define CLOSES          100u
+#define LONGEST         9u      /* granules of a claim */
 #define RING            64
 
 /* A word: who (pid << 32 | number of its act << 2), and how far it is. */
@@ -52,6 +53,11 @@ typedef struct {
     uint32_t             from;
     uint32_t             to;
 } commit_t;
+
+/* The words of an item's period. */
+typedef struct {
+    uint64_t             words[SEATS][LONGEST];
+} before_t;
 
 /* From one worker to the feed. */
 typedef struct {
@@ -71,6 +77,7 @@ typedef struct {
     uint64_t             asked;
     uint64_t             shown;
     uint64_t             stolen;
+    uint64_t             refused;       /* by the database */
     uint64_t             looks;
     uint64_t             loads;
     uint64_t             gone;
@@ -196,18 +203,28 @@ word_of(int32_t resource, unsigned seat, uint32_t time)
 }
 
 
-/* Whether the engine may have forgotten it: its process died, and nobody has
- * shown it. */
-static int
-is_forgotten(uint64_t word)
+/* What was there before a claim. */
+static void
+remember(const ehr_engine_item_t *item, before_t *before)
 {
-    return (word & STATE) != SHOWN
-           && !host_is_alive(NULL, (int32_t) (word >> 32));
+    uint32_t  time;
+    unsigned  seat;
+
+    for (seat = 0; seat < SEATS; seat++) {
+        for (time = item->from; time < item->to; time++) {
+            before->words[seat][time - item->from]
+                = __atomic_load_n(word_of(item->resource, seat, time),
+                                  __ATOMIC_SEQ_CST);
+        }
+    }
 }
 
 
-static void
-put_name(uint64_t who, const ehr_engine_item_t *item)
+/* 0: the database refuses it.  The engine may forget a claim whose process
+ * died before it could say that it is committed, until the feed shows it;
+ * what the feed had shown before is not forgotten. */
+static int
+put_name(uint64_t who, const ehr_engine_item_t *item, const before_t *before)
 {
     uint32_t   time;
     uint64_t  *word, there;
@@ -217,8 +234,18 @@ put_name(uint64_t who, const ehr_engine_item_t *item)
         there = __atomic_load_n(word, __ATOMIC_SEQ_CST);
 
         do {
-            if (there && !is_forgotten(there)) {
+            if (there
+                && (host_is_alive(NULL, (int32_t) (there >> 32))
+                    || ((there & STATE) == SHOWN
+                        && there == before->words[item->seat]
+                                                 [time - item->from])))
+            {
                 fail("held twice", there, who);
+            }
+
+            if ((there & STATE) >= COMMITTED) {
+                __atomic_add_fetch(&common->refused, 1, __ATOMIC_RELAXED);
+                return 0;
             }
 
             if (there) {
@@ -228,6 +255,8 @@ put_name(uint64_t who, const ehr_engine_item_t *item)
                                               __ATOMIC_SEQ_CST,
                                               __ATOMIC_SEQ_CST));
     }
+
+    return 1;
 }
 
 
@@ -282,10 +311,71 @@ work_draw(ehr_engine_item_t *items)
         items[i].resource = 1 + (int32_t) below(DOCTORS);
         items[i].from = (DAY0 + below(DAYS)) * EHR_ENGINE_DAY + OPENS
                         + below(12) * 5;
-        items[i].to = items[i].from + 1 + below(9);
+        items[i].to = items[i].from + 1 + below(LONGEST);
     }
 
     return n;
+}
+
+
+/* Both seats of one resource for one period: the feed shows them one after
+ * the other. */
+static void
+work_draw_both(ehr_engine_item_t *items)
+{
+    memset(items, 0, 2 * sizeof(*items));
+    items[0].resource = 1 + (int32_t) below(DOCTORS);
+    items[0].from = (DAY0 + below(DAYS)) * EHR_ENGINE_DAY + OPENS
+                    + below(12) * 5;
+    items[0].to = items[0].from + 1 + below(LONGEST);
+    items[1] = items[0];
+}
+
+
+/* Refused: all its names are taken back, and then nothing is held. */
+static void
+work_take_back(uint64_t who, const ehr_engine_item_t *items, size_t n)
+{
+    size_t             i;
+    commit_t           commit;
+    ehr_engine_uuid_t  act;
+
+    act = uuid_of(who);
+
+    for (i = 0; i < n; i++) {
+        commit.resource = items[i].resource;
+        commit.seat = items[i].seat;
+        commit.from = items[i].from;
+        commit.to = items[i].to;
+        (void) change_name(&commit, who | HELD, 0);
+    }
+
+    ehr_engine_settle(&engine, &act, 0, 0);
+}
+
+
+/* Told OK: 0 if the database says that it is not so. */
+static int
+work_put_names(uint64_t who, const ehr_engine_item_t *items, size_t n,
+    const before_t *before)
+{
+    size_t  i;
+
+    if (below(8) == 0) {
+        usleep(300);
+    }
+
+    for (i = 0; i < n; i++) {
+        if (!put_name(who, &items[i], &before[i])) {
+            return 0;
+        }
+    }
+
+    if (below(4) == 0) {
+        usleep(below(300));
+    }
+
+    return 1;
 }
 
 
@@ -293,11 +383,21 @@ static void
 work_claim(ring_t *ring, uint64_t who)
 {
     size_t             i, n;
-    commit_t           commit;
+    before_t           before[2];
     ehr_engine_uuid_t  act;
     ehr_engine_item_t  items[2];
 
-    n = work_draw(items);
+    n = 2;
+
+    if (below(4) == 0) {
+        work_draw_both(items);
+    } else {
+        n = work_draw(items);
+    }
+
+    for (i = 0; i < n; i++) {
+        remember(&items[i], &before[i]);
+    }
 
     act = uuid_of(who);
 
@@ -318,34 +418,24 @@ work_claim(ring_t *ring, uint64_t who)
 
     __atomic_add_fetch(&common->held, 1, __ATOMIC_RELAXED);
 
-    for (i = 0; i < n; i++) {
-        put_name(who, &items[i]);
-    }
-
-    if (below(4) == 0) {
-        usleep(below(300));
-    }
-
-    if (below(2) && ring->head + n < __atomic_load_n(&ring->tail,
-                                                     __ATOMIC_ACQUIRE) + RING)
+    if (!work_put_names(who, items, n, before)
+        || below(2)
+        || ring->head + n >= __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE)
+                             + RING)
     {
-        for (i = 0; i < n; i++) {
-            work_push(ring, who, &items[i]);
-        }
-
-        ehr_engine_settle(&engine, &act, 1, host_now(NULL) + 600000);
+        work_take_back(who, items, n);
         return;
     }
 
     for (i = 0; i < n; i++) {
-        commit.resource = items[i].resource;
-        commit.seat = items[i].seat;
-        commit.from = items[i].from;
-        commit.to = items[i].to;
-        (void) change_name(&commit, who | HELD, 0);
+        work_push(ring, who, &items[i]);
     }
 
-    ehr_engine_settle(&engine, &act, 0, 0);
+    if (below(8) == 0) {
+        usleep(200);
+    }
+
+    ehr_engine_settle(&engine, &act, 1, host_now(NULL) + 600000);
 }
 
 
@@ -843,8 +933,9 @@ main(int argc, char **argv)
     ehr_engine_statistics(&engine, &statistics);
 
     printf("held %" PRIu64 ", taken %" PRIu64 ", asked %" PRIu64 ", shown %"
-           PRIu64 ", stolen from the dead %" PRIu64 "\n", common->held,
-           common->taken, common->asked, common->shown, common->stolen);
+           PRIu64 ", stolen from the dead %" PRIu64 ", refused by the "
+           "database %" PRIu64 "\n", common->held, common->taken,
+           common->asked, common->shown, common->stolen, common->refused);
     printf("looks %" PRIu64 ", loads %" PRIu64 ", feeds that were followed %"
            PRIu64 ", repairs %" PRIu64 "\n", common->looks, common->loads,
            common->gone, statistics.repaired);

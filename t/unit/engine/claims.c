@@ -86,6 +86,43 @@ committed_it_stays_until_the_feed_shows_it(void **state)
 }
 
 
+/* Two seats of one resource for one period. */
+static void
+each_seat_of_an_act_ends_when_it_is_shown(void **state)
+{
+    ehr_engine_uuid_t        act;
+    ehr_engine_item_t        items[2], item;
+    ehr_engine_statistics_t  statistics;
+
+    (void) state;
+
+    items[0] = items[1] = item_of(3, at(DAY, EIGHT), HALF);
+    act = uuid_of(5, 1);
+    assert_int_equal(ehr_engine_claim(&fixture.worker, &act, items, 2,
+                                      fixture.now + 5000), EHR_ENGINE_OK);
+    assert_int_equal(items[1].seat, 1);
+    settle(&fixture.worker, 1, 1);
+
+    /* the second seat is the first that is shown */
+    assert_int_equal(ehr_engine_feed_busy(&fixture.feed, 3, 1, items[0].from,
+                                          items[0].to, &act), EHR_ENGINE_OK);
+    ehr_engine_statistics(&fixture.worker, &statistics);
+    assert_int_equal(statistics.tentative.used, 1);
+    item = items[0];
+    item.capacity = 2;
+    assert_int_equal(claim(&fixture.other, 2, &item), EHR_ENGINE_TAKEN);
+    assert_int_equal(item.why, EHR_ENGINE_IS_TENTATIVE);
+
+    /* the database gave another one than was held */
+    assert_int_equal(ehr_engine_feed_busy(&fixture.feed, 3, 2, items[0].from,
+                                          items[0].to, &act), EHR_ENGINE_OK);
+    ehr_engine_statistics(&fixture.worker, &statistics);
+    assert_int_equal(statistics.tentative.used, 0);
+    assert_int_equal(claim(&fixture.other, 2, &item), EHR_ENGINE_OK);
+    assert_int_equal(item.seat, 0);
+}
+
+
 static void
 the_dead_and_the_late_hold_nothing(void **state)
 {
@@ -312,6 +349,8 @@ main(void)
             refused_by_the_database_it_is_free_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             committed_it_stays_until_the_feed_shows_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            each_seat_of_an_act_ends_when_it_is_shown, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_dead_and_the_late_hold_nothing,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(all_or_none, set_up, tear_down),
