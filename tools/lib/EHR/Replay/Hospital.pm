@@ -3,8 +3,7 @@ package EHR::Replay::Hospital;
 # What the appointments are booked at: a clinic for each neighbourhood, its
 # doctors and their weekly schedules, and the patients; made through the API.
 #
-#   my $hospital = EHR::Replay::Hospital->new(crowd => …, token => …,
-#       rule => …);
+#   my $hospital = EHR::Replay::Hospital->new(records => …, rule => …);
 #   $hospital->set_up(@clinics);
 #   $hospital->admit($progress, @rows);     # patients, at their first row
 #   $hospital->doctor($clinic, $number), ->patient($id), ->refused($id)
@@ -13,46 +12,41 @@ use strict;
 use warnings;
 use utf8;
 
-use JSON::PP ();
-
-my $json = JSON::PP->new->utf8->canonical;
-
 
 sub new {
     my ($class, %option) = @_;
-    return bless { %option, doctors => {}, patients => {}, refused => {} },
-        $class;
+    return bless { %option, doctors => {} }, $class;
 }
 
 
 sub doctor { return $_[0]{doctors}{$_[1]}[$_[2]] }
-sub patient { return $_[0]{patients}{$_[1]} }
+sub patient { return $_[0]{records}->patient($_[1]) }
 
 # What the API said instead of making the patient: field => message
-sub refused { return $_[0]{refused}{$_[1]} }
+sub refused { return $_[0]{records}->refused($_[1]) }
 
 
 sub set_up {
     my ($self, @clinics) = @_;
-    my $rule = $self->{rule};
-    my ($hospital) = $self->_make({ path => '/hospitals',
+    my ($rule, $records) = @$self{qw(rule records)};
+    my ($hospital) = $records->make({ path => '/hospitals',
         name => 'Vitória' });
     my (%clinic, @doctors);
 
-    @clinic{@clinics} = $self->_make(map { { path => '/clinics', name => $_,
+    @clinic{@clinics} = $records->make(map { { path => '/clinics', name => $_,
         hospitalId => $hospital, timeZone => $rule->ZONE } } @clinics);
 
     for my $name (@clinics) {
         push @doctors, map { [$name, $_] } 0 .. $rule->clinics->{$name} - 1;
     }
-    my @ids = $self->_make(map { { path => '/doctors',
+    my @ids = $records->make(map { { path => '/doctors',
         firstName => "Number $_->[1]", lastName => $_->[0],
         licenseNumber => "$_->[0] $_->[1]",
         clinicIds => [$clinic{ $_->[0] }] } } @doctors);
     $self->{doctors}{ $doctors[$_][0] }[ $doctors[$_][1] ] = $ids[$_]
         for 0 .. $#ids;
 
-    $self->_make(map { my $i = $_; map { {
+    $records->make(map { my $i = $_; map { {
         path => "/doctors/$ids[$i]/schedules",
         clinicId => $clinic{ $doctors[$i][0] }, dayOfWeek => $_,
         startTime => _time($rule->OPENS), endTime => _time($rule->CLOSES),
@@ -64,59 +58,17 @@ sub set_up {
 sub _time { return sprintf '%02d:%02d', $_[0] / 60, $_[0] % 60 }
 
 
-# Posts all; their ids in the same order.  Dies if one is refused.
-sub _make {
-    my ($self, @records) = @_;
-    my ($next, @ids) = (0);
-
-    $self->{crowd}->run(
-        next => sub {
-            return undef if $next > $#records;
-            my %body = %{ $records[$next] };
-            my $path = delete $body{path};
-            return { method => 'POST', path => $path, number => $next++,
-                token => $self->{token}, body => $json->encode(\%body) };
-        },
-        done => sub {
-            my ($client, $request, $answer) = @_;
-            die "$request->{path}: $answer->{status} $answer->{error}"
-                . "$answer->{body}\n" if $answer->{status} != 201;
-            $ids[ $request->{number} ] = $json->decode($answer->{body})
-                ->{data}{id};
-        });
-
-    return @ids;
-}
-
-
 # The patients of these rows.  One the API refuses is known afterwards to
 # refused().
 sub admit {
     my ($self, $progress, @rows) = @_;
-    my %seen = %{ $self->{patients} };
-    my @first = grep { !$seen{ $_->{patient} }++ } @rows;
+    my (%seen, @patients);
 
-    $self->{crowd}->run(
-        next => sub {
-            my $row = shift @first or return undef;
-            return { method => 'POST', path => '/patients',
-                token => $self->{token}, patient => $row->{patient},
-                body => $json->encode($self->{rule}->patient($row)) };
-        },
-        done => sub {
-            my ($client, $request, $answer) = @_;
-            my $told = eval { $json->decode($answer->{body}) } || {};
-            my $patient = $request->{patient};
-            $progress->add(1, 1);
-            if ($answer->{status} == 201) {
-                $self->{patients}{$patient} = $told->{data}{id};
-            } elsif ($answer->{status} == 422) {
-                $self->{refused}{$patient} = $told->{errors};
-            } else {
-                die "/patients: $answer->{status} $answer->{error}"
-                    . "$answer->{body}\n";
-            }
-        });
+    for my $row (@rows) {
+        push @patients, [$row->{patient}, $self->{rule}->patient($row)]
+            if !$seen{ $row->{patient} }++;
+    }
+    $self->{records}->make_patients($progress, @patients);
 }
 
 1;

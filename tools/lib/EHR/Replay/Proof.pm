@@ -9,6 +9,8 @@ package EHR::Replay::Proof;
 use strict;
 use warnings;
 
+use EHR::Replay::Findings;
+
 # What must not be, as SQL over the table `told` (one row each that was asked
 # for).  A booking is there for as long as it is not cancelled.
 my @must_not_be = (
@@ -80,17 +82,14 @@ SQL
 );
 
 
-# env: with psql_command() and sql_as()
+# env: with sql()
 sub of {
     my ($env, @asked) = @_;
-    my $sql = <<'SQL' . rows_of(@asked) . <<'SQL';
-\set QUIET on
+    my $told = <<'SQL' . told(@asked) . <<'SQL';
 CREATE TEMP TABLE told (row bigint, status integer, id uuid, patient uuid,
     doctor uuid, starts_at timestamptz, minutes integer, began float8,
     ended float8, fields jsonb);
-COPY told FROM STDIN;
 SQL
-\.
 ALTER TABLE told ADD COLUMN during tstzrange;
 UPDATE told SET during =
     tstzrange(starts_at, starts_at + make_interval(mins => minutes));
@@ -102,25 +101,17 @@ ANALYZE ehr.claims;
 ANALYZE ehr.appointments;
 ANALYZE ehr.audit_log;
 SQL
-    $sql .= "$_->[1];\n" for @must_not_be;
-    my @counts = split /\n/, $env->sql($sql);
-    die "the proof is not whole\n" if @counts != @must_not_be;
 
-    return map { [$must_not_be[$_][0], $counts[$_]] } 0 .. $#counts;
+    return EHR::Replay::Findings::count($env, $told, @must_not_be);
 }
 
 
-# As COPY wants them.
-sub rows_of {
-    return join '', map {
-        my $asked = $_;
-        my $fields = join ', ', map { qq("$_": 1) }
-            sort keys %{ $asked->{errors} // {} };
-        join("\t", (map { $_ // '\N' }
-            @$asked{qw(row status id patient doctor start minutes
-                began ended)}),
-            "{$fields}") . "\n";
-    } @_;
+sub told {
+    return EHR::Replay::Findings::copied('told', 'row status id patient doctor'
+        . ' starts_at minutes began ended fields', map { {
+            %$_, starts_at => $_->{start}, fields => '{' . join(', ',
+                map { qq("$_": 1) } sort keys %{ $_->{errors} // {} }) . '}'
+        } } @_);
 }
 
 1;

@@ -7,9 +7,10 @@ package EHR::Replay::Rule;
 use strict;
 use warnings;
 
-use Digest::SHA qw(sha256);
 use POSIX ();
 use Time::Local qw(timegm);
+
+use EHR::Replay::Names;
 
 use constant ZONE      => 'America/Sao_Paulo';
 use constant OFFSET    => '-03:00';     # all year since 2019
@@ -18,10 +19,6 @@ use constant CLOSES    => 18 * 60;
 use constant SLOT      => 15;
 use constant WEEKDAYS  => (1 .. 6);     # Monday to Saturday
 use constant DAILY     => 20;           # bookings a doctor and day
-
-my @given = qw(Ana Bruno Carla Davi Elisa Fabio Gloria Heitor Ines Joao Karina
-    Lucas Marina Nelson Olga Paulo Renata Sergio Teresa Vitor);
-my @parts = qw(al bar cam dor es fer gon lim mar nev oli per ram sil tei vas);
 
 
 # file: the .csv.gz; now: seconds, which every day is told from
@@ -114,18 +111,12 @@ sub _day {
 sub _date { return POSIX::strftime('%Y-%m-%d', gmtime 86400 * $_[0]) }
 
 
-# Numbers of its own for each purpose.
-sub _numbers {
-    my ($purpose, $id) = @_;
-    return unpack 'N*', sha256("$purpose $id");
-}
-
-
 # A row's wish: clinic, doctor (number in the clinic), start, minutes, type.
 # What was booked after its day asks for a start as long before today.
 sub wish {
     my ($self, $row) = @_;
-    my ($doctor, $length, $slot) = _numbers('appointment', $row->{id});
+    my ($doctor, $length, $slot) =
+        EHR::Replay::Names::numbers('appointment', $row->{id});
     my $slots = (CLOSES - OPENS) / SLOT;
     my $long = $length % 20 < 14 ? 1 : $length % 20 < 18 ? 2 : 3;
 
@@ -150,15 +141,12 @@ sub wish {
 # The patient of a row.  Born so that the age is right today.
 sub patient {
     my ($self, $row) = @_;
-    my ($given, $first, $second, $days) = _numbers('patient', $row->{patient});
+    my $days = (EHR::Replay::Names::numbers('patient', $row->{patient}))[3];
     my $born = POSIX::floor($self->{now} / 86400)
         - POSIX::floor($row->{age} * 365.2425) - $days % 300;
 
     return {
-        firstName   => $given[$given % @given],
-        lastName    => ucfirst $parts[$first % @parts]
-            . $parts[($first >> 8) % @parts] . ' '
-            . ucfirst $parts[$second % @parts] . $parts[($second >> 8) % @parts],
+        EHR::Replay::Names::of_patient($row->{patient}),
         gender      => $row->{gender} eq 'F' ? 'FEMALE' : 'MALE',
         dateOfBirth => _date($born),
     };
