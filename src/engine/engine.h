@@ -37,6 +37,9 @@
  *   case EHR_ENGINE_TAKEN:  409, each item says why
  *   default:                ask PostgreSQL, nothing is held
  *   }
+ *
+ * Admitting is the same with ehr_engine_bed_claim(), which holds the best bed
+ * that meets a wish.
  */
 
 #ifndef EHR_ENGINE_H
@@ -98,7 +101,8 @@ typedef enum {
     EHR_ENGINE_DOCTOR = 1,  /* to be had in its open periods only */
     EHR_ENGINE_ROOM,        /* the others: always open, one seat */
     EHR_ENGINE_EQUIPMENT,
-    EHR_ENGINE_BED
+    EHR_ENGINE_BED          /* see the section on beds; not one of those that
+                             * ehr_engine_feed_resource() takes */
 } ehr_engine_kind_t;
 
 
@@ -135,6 +139,12 @@ typedef struct {
                                          * for ehr_engine_create() whatever
                                          * is left of the block */
     uint32_t            stale_after;    /* ms without a heartbeat; 2000 */
+    uint32_t            beds;           /* 1024 */
+    uint32_t            bed_rooms;      /* beds */
+    uint32_t            bed_groups;     /* hospitals, wards and classes of
+                                         * rooms together; beds / 16 + 64 */
+    uint32_t            stays;          /* of beds, that have not ended;
+                                         * beds * 2 */
 } ehr_engine_config_t;
 
 /* A process's view of a block.  The fields are private. */
@@ -212,8 +222,8 @@ ehr_engine_result_t ehr_engine_feed_roll(ehr_engine_t *engine,
 ehr_engine_result_t ehr_engine_feed_resource(ehr_engine_t *engine,
     int32_t resource, ehr_engine_kind_t kind, const ehr_engine_uuid_t *uuid);
 
-/* Forgets a resource with its periods, memberships and busy times.
- * EHR_ENGINE_NONE if it is not known. */
+/* Forgets a resource with its periods, memberships and busy times; a bed with
+ * its stays.  EHR_ENGINE_NONE if it is not known. */
 ehr_engine_result_t ehr_engine_feed_forget(ehr_engine_t *engine,
     int32_t resource);
 
@@ -261,8 +271,9 @@ ehr_engine_result_t ehr_engine_feed_free(ehr_engine_t *engine,
 
 /* -- asking ---------------------------------------------------------------- */
 
-/* The number of a resource, without the lock.  EHR_ENGINE_NONE if it is not
- * known, which is no proof that it does not exist. */
+/* The number of a resource, beds included, without the lock.
+ * EHR_ENGINE_NONE if it is not known, which is no proof that it does not
+ * exist. */
 ehr_engine_result_t ehr_engine_find(ehr_engine_t *engine,
     ehr_engine_kind_t kind, const ehr_engine_uuid_t *uuid, int32_t *resource);
 
@@ -359,14 +370,193 @@ void ehr_engine_settle(ehr_engine_t *engine, const ehr_engine_uuid_t *act,
     int is_committed, int64_t deadline);
 
 /* This worker has just freed something of the resource, or changed when it is
- * open, and the feed may not have shown it: until then (of the host's clock)
- * nobody is refused because of it. */
+ * open, or the status of a bed, and the feed may not have shown it: until then
+ * (of the host's clock) nobody is refused because of it. */
 void ehr_engine_releasing(ehr_engine_t *engine, int32_t resource,
     int64_t until);
 
 /* Ends claims of dead processes and past deadlines; to be called about once a
  * second by somebody.  Returns how many. */
 uint32_t ehr_engine_reap(ehr_engine_t *engine);
+
+
+/* -- beds ------------------------------------------------------------------ */
+
+/* Times of beds are seconds since 1970-01-01T00:00:00Z, rounded down, in what
+ * the feed tells as well as in what is asked: so nothing that begins when
+ * another ends is refused.  A period that is empty by that is no claim. */
+typedef uint32_t  ehr_engine_second_t;
+
+#define EHR_ENGINE_OPEN_END         UINT32_MAX
+
+#define EHR_ENGINE_BEDS_MAX         65536
+
+typedef enum {
+    EHR_ENGINE_BED_AVAILABLE = 1,
+    EHR_ENGINE_BED_OCCUPIED,
+    EHR_ENGINE_BED_RESERVED,
+    EHR_ENGINE_BED_CLEANING,
+    EHR_ENGINE_BED_OUT_OF_SERVICE
+} ehr_engine_bed_status_t;
+
+#define EHR_ENGINE_BED_STATUSES     6   /* an array with a place for each */
+
+/* Sexes and ages: 0 stands for nobody, anybody, not known. */
+typedef enum {
+    EHR_ENGINE_SEX_NONE = 0,
+    EHR_ENGINE_SEX_MALE,
+    EHR_ENGINE_SEX_FEMALE,
+    EHR_ENGINE_SEX_OTHER,
+    EHR_ENGINE_SEX_UNKNOWN  /* as PostgreSQL has it: a sex of its own */
+} ehr_engine_sex_t;
+
+typedef enum {
+    EHR_ENGINE_AGE_ANY = 0,
+    EHR_ENGINE_AGE_ADULT,
+    EHR_ENGINE_AGE_CHILD,
+    EHR_ENGINE_AGE_NEWBORN
+} ehr_engine_age_t;
+
+/* Who may lie in a room. */
+typedef enum {
+    EHR_ENGINE_ROOM_ANY = 0,
+    EHR_ENGINE_ROOM_MALE,
+    EHR_ENGINE_ROOM_FEMALE,
+    EHR_ENGINE_ROOM_SAME    /* all of one sex */
+} ehr_engine_room_policy_t;
+
+/* Kinds of equipment are bits that the callers agree upon, 15 at most. */
+#define EHR_ENGINE_EQUIPMENT_MAX    0x7fff
+
+typedef struct {
+    ehr_engine_uuid_t   uuid;
+    ehr_engine_uuid_t   hospital;
+    ehr_engine_uuid_t   ward;
+    ehr_engine_uuid_t   room_class;
+    ehr_engine_uuid_t   room;
+    uint32_t            order;          /* of beds that are equally good, the
+                                         * lowest first, then by resource:
+                                         * where it stands by ward, room and
+                                         * bed number, or 0 */
+    uint16_t            equipment;
+    uint8_t             is_isolation;
+    uint8_t             age;            /* ehr_engine_age_t */
+    uint8_t             policy;         /* of its room */
+    uint8_t             status;
+    uint8_t             occupant_sex;   /* 0: nobody lies there */
+} ehr_engine_bed_t;
+
+/* The feed's (see its section for what they return besides).
+ *
+ * A bed that is new, or is different; its stays are kept.  What a bed says of
+ * its room counts for itself only, so if a room changes all its beds are to
+ * be fed.  EHR_ENGINE_FULL: nobody is told any more that there is no bed. */
+ehr_engine_result_t ehr_engine_feed_bed(ehr_engine_t *engine,
+    int32_t resource, const ehr_engine_bed_t *bed);
+
+/* A claim of a bed, of any kind, that was committed; what has ended already
+ * need not be told.  act is the claim's ref (the admission), or NULL if it is
+ * one that just ended: the act's tentative claim of this bed, or else of
+ * another one, if PostgreSQL gave this, is thereby settled.  Seats other than
+ * 0 are of the newborn of who lies there and not kept.  EHR_ENGINE_NONE: the
+ * bed is not known (the act is settled anyhow); EHR_ENGINE_FULL: the bed is
+ * answered for with ASK. */
+ehr_engine_result_t ehr_engine_feed_stay(ehr_engine_t *engine,
+    int32_t resource, uint32_t seat, ehr_engine_second_t from,
+    ehr_engine_second_t to, const ehr_engine_uuid_t *act);
+
+/* A claim that is gone, by the same times as it was told.  A changed claim is
+ * the old one ended, and the new one fed if it ends in the future. */
+ehr_engine_result_t ehr_engine_feed_stay_end(ehr_engine_t *engine,
+    int32_t resource, uint32_t seat, ehr_engine_second_t from,
+    ehr_engine_second_t to);
+
+/* Drops the stays that ended by then: room for others.  To be called now and
+ * then with what time it is. */
+ehr_engine_result_t ehr_engine_feed_stays_drop(ehr_engine_t *engine,
+    ehr_engine_second_t before);
+
+/* What is wanted of a bed.  With a resource it is that bed, of which only
+ * suitable for the patient and free in the period is asked. */
+typedef struct {
+    int32_t                   resource;     /* 0: the best of all */
+    const ehr_engine_uuid_t  *hospital;     /* NULL: any */
+    const ehr_engine_uuid_t  *ward;
+    const ehr_engine_uuid_t  *room_class;
+    uint16_t                  equipment;    /* all of these */
+    uint8_t                   is_isolation;
+    uint8_t                   sex;          /* the patient's; 0: not asked */
+    uint8_t                   age;          /* likewise */
+
+    /* It begins in the future: whether the bed is AVAILABLE does not count,
+     * nor who lies in a room for one sex now; claims do. */
+    uint8_t                   is_planned;
+    ehr_engine_second_t       from;
+    ehr_engine_second_t       to;           /* or EHR_ENGINE_OPEN_END */
+} ehr_engine_bed_wish_t;
+
+typedef enum {
+    EHR_ENGINE_BED_IS_FREE = 0,
+    EHR_ENGINE_BED_IS_NOT_AVAILABLE,    /* see its status */
+    EHR_ENGINE_BED_IS_CLAIMED,          /* in that time, maybe from later on */
+    EHR_ENGINE_BED_IS_HELD,             /* it would be free but for claims
+                                         * under way, of it or, by the other
+                                         * sex, of its room */
+    EHR_ENGINE_BED_IS_FOR_OTHER_SEX,    /* by its room's policy */
+    EHR_ENGINE_BED_IS_FOR_OTHER_AGE,
+    EHR_ENGINE_BED_IS_UNCERTAIN         /* not known, or being released */
+} ehr_engine_bed_why_t;
+
+typedef struct {
+    int32_t                   resource;
+    ehr_engine_uuid_t         uuid;
+    ehr_engine_uuid_t         ward;
+    ehr_engine_uuid_t         room;
+    uint32_t                  surplus;  /* attributes not asked for */
+    ehr_engine_bed_status_t   status;
+    ehr_engine_bed_why_t      why;      /* of the bed that was named */
+} ehr_engine_bed_found_t;
+
+/* Holds one bed for the act, the one named or the best that is free: with the
+ * fewest attributes that were not asked for; then in a room for that sex, or
+ * in one for a single sex where that sex lies; then by order.  A stay of the
+ * same act on the bed that is named, its reservation, is not in the way, and
+ * RESERVED is then as good as AVAILABLE.  Answers, ends and
+ * ehr_engine_settle() are as those of ehr_engine_claim(); an act should hold
+ * one bed at a time.  EHR_ENGINE_TAKEN without a resource: there is certainly
+ * none.  If PostgreSQL chose another bed than the one held, settle as
+ * committed all the same: the feed ends it. */
+ehr_engine_result_t ehr_engine_bed_claim(ehr_engine_t *engine,
+    const ehr_engine_uuid_t *act, const ehr_engine_bed_wish_t *wish,
+    int64_t deadline, ehr_engine_bed_found_t *found);
+
+/* The best n of those that are free, best first, without holding anything and
+ * without the lock; for advice, and what might be offered.  Claims under way
+ * count as taken.  Fewer than n: there are no more.  EHR_ENGINE_ASK: that is
+ * not certain; found and *count are set all the same, though maybe to none. */
+ehr_engine_result_t ehr_engine_bed_find(ehr_engine_t *engine,
+    const ehr_engine_bed_wish_t *wish, ehr_engine_bed_found_t *found,
+    size_t n, size_t *count);
+
+/* The most that are found. */
+#define EHR_ENGINE_BED_FOUND_MAX    64
+
+/* Beds by status, of all that are in each of these that is not NULL; [0] is
+ * the sum.  Claims under way do not count.  EHR_ENGINE_ASK also for a
+ * hospital, ward or class that is not known: nobody says that it has beds. */
+ehr_engine_result_t ehr_engine_bed_counts(ehr_engine_t *engine,
+    const ehr_engine_uuid_t *hospital, const ehr_engine_uuid_t *ward,
+    const ehr_engine_uuid_t *room_class,
+    uint32_t counts[EHR_ENGINE_BED_STATUSES]);
+
+/* Differs from every earlier one if something of a ward's beds, or what it was
+ * touched for, may differ; 0: do not keep what you were answered.  Ask for it
+ * before the answer that is to be kept.  Any process may touch a ward; one
+ * that is not known is nobody's, and not touched. */
+uint64_t ehr_engine_ward_version(ehr_engine_t *engine,
+    const ehr_engine_uuid_t *ward);
+void ehr_engine_ward_touch(ehr_engine_t *engine,
+    const ehr_engine_uuid_t *ward);
 
 
 /* -- statistics ------------------------------------------------------------ */
@@ -384,13 +574,17 @@ typedef struct {
     ehr_engine_room_t   shapes;
     ehr_engine_room_t   pages;
     ehr_engine_room_t   tentative;
+    ehr_engine_room_t   beds;
+    ehr_engine_room_t   bed_rooms;
+    ehr_engine_room_t   bed_groups;
+    ehr_engine_room_t   stays;
 
     size_t              size;       /* of the block */
     size_t              size_needed; /* size, or what would have held what was
                                      * missing: log it once, with the
                                      * numbers above */
 
-    uint64_t            claims_held;
+    uint64_t            claims_held;    /* those of beds included */
     uint64_t            claims_taken;
     uint64_t            claims_asked;
     uint64_t            reaped;     /* ended by death or deadline */

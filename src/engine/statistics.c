@@ -22,6 +22,8 @@ ehr_engine_statistics(ehr_engine_t *engine,
     ehr_engine_config_t   wanted;
 
     root = engine->root;
+    memset(&wanted, 0, sizeof(wanted));
+    memset(statistics, 0, sizeof(*statistics));
 
     ehr_engine_room(&statistics->resources, &root->resource_pool);
     ehr_engine_room(&statistics->groups, &root->group_pool);
