@@ -102,6 +102,7 @@ sub legitimate {
             my @values = $name eq 'cursor' ? ()
                 : $name eq 'near' ? '40,-3' : $name eq 'sort'
                 ? @{ $schema->{enum} } : $schema->{enum} ? $schema->{enum}[0]
+                : $schema->{items} ? $schema->{items}{enum}[0]
                 : $name =~ /^(?:limit|fields)$/ ? ()
                 : EHR::Test::Document::type($schema) =~ /integer|number/
                 ? $schema->{minimum} // 1 : EHR::Test::Document::type($schema) eq 'boolean'

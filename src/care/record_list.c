@@ -252,6 +252,9 @@ ehr_list_params(ehr_request_t *req, ehr_listing_t *listing, int count,
          && ehr_list_push(params, (char *) req->params[0].data) != NGX_OK)
         || (list->ranking >= 0
             && ehr_list_push(params, listing->ranking.text) != NGX_OK)
+        || ehr_list_push_fields(params, list->conditions,
+                                listing->conditions)
+           != NGX_OK
         || ehr_list_push_equal(req, listing, params) != NGX_OK
         || ehr_list_push_fields(params, list->from, listing->from) != NGX_OK
         || ehr_list_push_fields(params, list->to, listing->to) != NGX_OK

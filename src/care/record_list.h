@@ -21,6 +21,7 @@ typedef struct {
     unsigned                total:1;
 
     ehr_value_t             ranking;
+    ehr_value_t             conditions[EHR_MAX_CONDITIONS];
     ehr_value_t             equal[EHR_MAX_FIELDS];
     ehr_value_t             from[EHR_MAX_FIELDS];
     ehr_value_t             to[EHR_MAX_FIELDS];

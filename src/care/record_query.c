@@ -32,6 +32,8 @@ static ngx_int_t ehr_list_take_cursor(ehr_request_t *req,
     ehr_listing_t *listing, ehr_argument_t *argument);
 static ngx_int_t ehr_list_take_ranking(ehr_request_t *req,
     ehr_listing_t *listing, ehr_argument_t *argument);
+static ngx_int_t ehr_list_take_condition(ehr_request_t *req,
+    ehr_listing_t *listing, ehr_argument_t *argument);
 static ngx_int_t ehr_list_take_field(ehr_request_t *req,
     ehr_listing_t *listing, ehr_argument_t *argument);
 static ngx_int_t ehr_list_take_bound(ehr_request_t *req,
@@ -41,6 +43,8 @@ static ngx_int_t ehr_list_flag(ehr_request_t *req, ehr_argument_t *argument,
     ngx_int_t *flag);
 static ngx_int_t ehr_list_value(ehr_request_t *req, const ehr_field_t *field,
     ehr_argument_t *argument, ehr_value_t *value);
+static ngx_int_t ehr_list_several(ehr_request_t *req,
+    const ehr_field_t *field, ehr_argument_t *argument, ehr_value_t *value);
 static ngx_int_t ehr_list_refuse(ehr_request_t *req, const u_char *name,
     ngx_int_t message);
 static ngx_int_t ehr_list_default_sort(ehr_request_t *req,
@@ -230,6 +234,38 @@ ehr_list_value(ehr_request_t *req, const ehr_field_t *field,
 }
 
 
+/* Several values between commas, each by the field's rule. */
+
+static ngx_int_t
+ehr_list_several(ehr_request_t *req, const ehr_field_t *field,
+    ehr_argument_t *argument, ehr_value_t *value)
+{
+    u_char          *p, *end, *comma;
+    ngx_int_t        rc;
+    ehr_argument_t   one = *argument;
+
+    end = argument->value.data + argument->value.len;
+
+    for (p = argument->value.data; p <= end; p = comma + 1) {
+        comma = ngx_strlchr(p, end, ',');
+        comma = comma ? comma : end;
+
+        one.value.data = p;
+        one.value.len = comma - p;
+
+        rc = ehr_list_value(req, field, &one, value);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    value->text = (char *) argument->value.data;
+    value->len = argument->value.len;
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ehr_list_take_since(ehr_request_t *req, ehr_listing_t *listing,
     ehr_argument_t *argument)
@@ -392,6 +428,34 @@ ehr_list_take_ranking(ehr_request_t *req, ehr_listing_t *listing,
         field.max = 100;
 
         return ehr_list_value(req, &field, argument, &listing->ranking);
+    }
+
+    return ehr_list_take_condition(req, listing, argument);
+}
+
+
+static ngx_int_t
+ehr_list_take_condition(ehr_request_t *req, ehr_listing_t *listing,
+    ehr_argument_t *argument)
+{
+    ngx_uint_t              i;
+    const ehr_condition_t  *condition;
+
+    condition = listing->record->resource->conditions;
+
+    for (i = 0; condition && condition[i].where; i++) {
+
+        if (ngx_strcmp(condition[i].field.name, argument->name.data) != 0) {
+            continue;
+        }
+
+        listing->list.conditions |= 1u << i;
+
+        return condition[i].is_list
+               ? ehr_list_several(req, &condition[i].field, argument,
+                                  &listing->conditions[i])
+               : ehr_list_value(req, &condition[i].field, argument,
+                                &listing->conditions[i]);
     }
 
     return ehr_list_take_field(req, listing, argument);

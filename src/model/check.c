@@ -22,7 +22,8 @@
 static char  problem[256];
 
 
-/* Parameters every list knows; no filter or ranking may be called so. */
+/* Parameters every list knows; no filter, condition or ranking may be called
+ * so. */
 static const char *const  list_parameters[] = {
     "limit", "cursor", "sort", "fields", "since", "until", "deleted",
     "total", NULL
@@ -362,6 +363,45 @@ is_taken(const ehr_fields_t *fields, const char *parameter, int by_fields)
 
 
 static int
+check_conditions(const ehr_fields_t *fields)
+{
+    size_t                  i, k;
+    const ehr_condition_t  *conditions;
+
+    conditions = fields->resource->conditions;
+
+    for (i = 0; conditions != NULL && conditions[i].where != NULL; i++) {
+
+        if (i == EHR_MAX_CONDITIONS || !is_json_name(conditions[i].field.name)
+            || is_taken(fields, conditions[i].field.name, 1)
+            || strstr(conditions[i].where, "$q") == NULL)
+        {
+            return refuse(fields->resource, conditions[i].field.name,
+                "one condition too many, or one without its parameter or "
+                "whose name is taken");
+        }
+
+        for (k = 0; k < i; k++) {
+            if (strcmp(conditions[k].field.name, conditions[i].field.name)
+                == 0)
+            {
+                return refuse(fields->resource, conditions[i].field.name,
+                    "there are two conditions of this name");
+            }
+        }
+
+        if (check_type(fields->resource, &conditions[i].field) != 0
+            || check_reference(fields->resource, &conditions[i].field) != 0)
+        {
+            return -1;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
 check_parameters(const ehr_fields_t *fields)
 {
     size_t                i;
@@ -375,6 +415,10 @@ check_parameters(const ehr_fields_t *fields)
             return refuse(fields->resource, field->name,
                 "is a parameter of every list");
         }
+    }
+
+    if (check_conditions(fields) != 0) {
+        return -1;
     }
 
     ranking = fields->resource->rankings;

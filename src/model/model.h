@@ -131,6 +131,24 @@ typedef struct {
 } ehr_ranking_t;
 
 
+/*
+ * A condition narrows a list by what is no column of its table: what a
+ * reference leads to, or what the database works out.  Any number of them may
+ * be asked for at once.  `where` is SQL over the resource's row `t`; `$q` in
+ * it is replaced by the parameter, cast to what the field is stored as.
+ */
+typedef struct {
+    ehr_field_t             field;       /* name, type and what the type needs,
+                                            about; no column, no flags */
+    int                     is_list;     /* several values, comma-separated;
+                                            $q is their text[] */
+    const char             *where;
+} ehr_condition_t;
+
+/* The most conditions a descriptor may have. */
+#define EHR_MAX_CONDITIONS  16
+
+
 /* ehr_resource_t.flags */
 #define EHR_PATIENT_OWNED   0x01  /* reads are audited; rows belong to the
                                      patient in column patient_id (or are
@@ -162,6 +180,7 @@ struct ehr_resource_s {
     const char             *sort;        /* default: "lastName" or
                                             "-recordedAt"; NULL: "id" */
     const ehr_ranking_t    *rankings;    /* ends with parameter == NULL */
+    const ehr_condition_t  *conditions;  /* ends with where == NULL */
 
     /* Extra SQL condition over row `t` every statement of this resource
      * carries, or NULL: "t.user_id = ehr.actor()". */
@@ -376,6 +395,7 @@ typedef struct {
     uint64_t                equal;       /* fields filtered by equality */
     uint64_t                from;        /* fields with a lower bound */
     uint64_t                to;          /* fields with an upper bound */
+    unsigned                conditions;  /* those asked for, by index */
     int                     ranking;     /* index, or -1 */
     int                     sort;        /* field index; ignored if ranking */
     int                     descending;
@@ -390,10 +410,10 @@ typedef struct {
 } ehr_list_t;
 
 /*
- * List statement.  Parameters in this order: parent id; ranking value; equal
- * in field order (sensitive: the blind index); from; to; since; until;
- * cursor sort value (in the sort field's text form; ranking: numeric), cursor
- * id; limit (absent with count).  Ordered by the sort value, then id.
+ * List statement.  Parameters in this order: parent id; ranking value;
+ * conditions in their order; equal in field order (sensitive: the blind
+ * index); from; to; since; until; cursor sort value (in the sort field's text
+ * form; ranking: numeric), cursor id; limit (absent with count).  Ordered by the sort value, then id.
  * Returns NULL without memory.
  */
 const char *ehr_sql_list(const ehr_fields_t *fields, const ehr_list_t *list,

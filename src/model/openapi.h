@@ -33,7 +33,7 @@ json_t *ehr_openapi_value(const ehr_field_t *field);
 /*
  * The query parameters of a list, as an array of parameter objects: limit
  * (1 to `most`, `usual` by default), cursor, sort, fields, total, since,
- * until, deleted, filters, ranges, rankings.
+ * until, deleted, filters, ranges, conditions, rankings.
  */
 json_t *ehr_openapi_list_parameters(const ehr_fields_t *fields, int usual,
     int most);

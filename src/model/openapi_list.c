@@ -17,9 +17,9 @@ typedef struct {
 } list_t;
 
 
-/* Appends a parameter; the schema is stolen. */
-static void
-add(list_t *list, const char *name, json_t *schema, const char *about)
+/* The schema is stolen. */
+static json_t *
+make(list_t *list, const char *name, json_t *schema, const char *about)
 {
     json_t  *parameter;
 
@@ -28,7 +28,16 @@ add(list_t *list, const char *name, json_t *schema, const char *about)
     ehr_build_set_text(&list->build, parameter, "in", "query");
     ehr_build_set_text(&list->build, parameter, "description", about);
     ehr_build_set(&list->build, parameter, "schema", schema);
-    ehr_build_append(&list->build, list->parameters, parameter);
+
+    return parameter;
+}
+
+
+static void
+add(list_t *list, const char *name, json_t *schema, const char *about)
+{
+    ehr_build_append(&list->build, list->parameters,
+        make(list, name, schema, about));
 }
 
 
@@ -187,6 +196,42 @@ add_filters(list_t *list, const ehr_fields_t *fields)
 }
 
 
+/* Several values in one parameter: a,b,c. */
+static void
+add_several(list_t *list, const ehr_field_t *field)
+{
+    json_t  *schema, *parameter;
+
+    schema = plain(list, "array", NULL);
+    ehr_build_set(&list->build, schema, "items", bound_schema(list, field));
+
+    parameter = make(list, field->name, schema, field->about);
+    ehr_build_set(&list->build, parameter, "explode", json_false());
+    ehr_build_append(&list->build, list->parameters, parameter);
+}
+
+
+static void
+add_conditions(list_t *list, const ehr_resource_t *resource)
+{
+    const ehr_field_t      *field;
+    const ehr_condition_t  *condition;
+
+    condition = resource->conditions;
+
+    for ( /* void */ ; condition != NULL && condition->where; condition++) {
+        field = &condition->field;
+
+        if (condition->is_list) {
+            add_several(list, field);
+
+        } else {
+            add(list, field->name, bound_schema(list, field), field->about);
+        }
+    }
+}
+
+
 static void
 add_rankings(list_t *list, const ehr_resource_t *resource)
 {
@@ -223,6 +268,7 @@ ehr_openapi_list_parameters(const ehr_fields_t *fields, int usual, int most)
     add_limit(&list, usual, most);
     add_common(&list, fields);
     add_filters(&list, fields);
+    add_conditions(&list, fields->resource);
     add_rankings(&list, fields->resource);
 
     return ehr_build_done(&list.build, list.parameters);

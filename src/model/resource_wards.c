@@ -137,10 +137,35 @@ static const ehr_field_t  bed_fields[] = {
 };
 
 
+static const ehr_condition_t  bed_conditions[] = {
+
+    { { .name = "wardId", .type = EHR_TYPE_UUID, .reference = "wards",
+        .about = "Only beds of this ward." },
+      .where = "EXISTS (SELECT FROM ehr.ward_rooms AS r"
+               " WHERE r.id = t.ward_room_id AND r.ward_id = $q)" },
+
+    { { .name = "roomClassId", .type = EHR_TYPE_UUID,
+        .reference = "room-classes",
+        .about = "Only beds in rooms of this class." },
+      .where = "EXISTS (SELECT FROM ehr.ward_rooms AS r"
+               " WHERE r.id = t.ward_room_id AND r.room_class_id = $q)" },
+
+    { { .name = "hospitalId", .type = EHR_TYPE_UUID,
+        .reference = "hospitals",
+        .about = "Only beds of this hospital's wards." },
+      .where = "EXISTS (SELECT FROM ehr.ward_rooms AS r"
+               " JOIN ehr.wards AS w ON w.id = r.ward_id"
+               " WHERE r.id = t.ward_room_id AND w.hospital_id = $q)" },
+
+    { .where = NULL }
+};
+
+
 const ehr_resource_t  ehr_resource_beds = {
     .name = "beds", .schema = "Bed", .table = "beds",
     .flags = EHR_ADDITIONAL_DATA,
     EHR_FIELDS(bed_fields),
     .sort = "bedNumber",
+    .conditions = bed_conditions,
     .about = "A bed of a ward room."
 };

@@ -18,19 +18,28 @@ typedef struct {
 } composer_t;
 
 
-/* Adds a ranking's SQL with the parameter's number for every $q. */
+/* Adds a descriptor's SQL with the parameter, of type `type` between `before`
+ * and `after`, for every $q. */
 static void
-add_ranking_sql(composer_t *c, const char *sql)
+add_given_sql(composer_t *c, const char *sql, unsigned number,
+    const char *before, const char *type, const char *after)
 {
     const char  *found;
 
     while ((found = strstr(sql, "$q")) != NULL) {
         ehr_text_add_bytes(&c->text, sql, (size_t) (found - sql));
-        ehr_text_print(&c->text, "$%u::text", c->ranked_by);
+        ehr_text_print(&c->text, "%s$%u::%s%s", before, number, type, after);
         sql = found + 2;
     }
 
     ehr_text_add(&c->text, sql);
+}
+
+
+static void
+add_ranking_sql(composer_t *c, const char *sql)
+{
+    add_given_sql(c, sql, c->ranked_by, "", "text", "");
 }
 
 
@@ -99,6 +108,35 @@ add_ranking(composer_t *c)
     /* a count does not order: its parameter needs a type all the same */
     if (where == NULL || strstr(where, "$q") == NULL) {
         ehr_text_print(&c->text, " AND $%u::text IS NOT NULL", c->ranked_by);
+    }
+}
+
+
+static void
+add_conditions(composer_t *c)
+{
+    unsigned                i;
+    const ehr_condition_t  *condition;
+
+    condition = c->fields->resource->conditions;
+
+    for (i = 0; c->list->conditions >> i; i++) {
+        if (((c->list->conditions >> i) & 1) == 0) {
+            continue;
+        }
+
+        ehr_text_add(&c->text, " AND (");
+
+        if (condition[i].is_list) {
+            add_given_sql(c, condition[i].where, c->next++,
+                "string_to_array(", "text", ", ',')");
+
+        } else {
+            add_given_sql(c, condition[i].where, c->next++, "",
+                ehr_sql_element_type(&condition[i].field), "");
+        }
+
+        ehr_text_add(&c->text, ")");
     }
 }
 
@@ -211,6 +249,7 @@ add_where(composer_t *c)
     ehr_text_add(&c->text, " WHERE true");
     add_parent(c);
     add_ranking(c);
+    add_conditions(c);
     add_filters(c);
     add_period(c);
     ehr_sql_visible(&c->text, c->fields->resource,

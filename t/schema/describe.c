@@ -33,7 +33,7 @@ statement(const char *sql)
 }
 
 
-/* Every sort and ranking, with all filters at once. */
+/* Every sort and ranking, with all filters and conditions at once. */
 
 static void
 lists(const ehr_fields_t *fields)
@@ -52,6 +52,12 @@ lists(const ehr_fields_t *fields)
         if (fields->fields[i]->flags & EHR_RANGE) {
             list.from |= (uint64_t) 1 << i;
         }
+    }
+
+    for (i = 0; fields->resource->conditions
+                && fields->resource->conditions[i].where; i++)
+    {
+        list.conditions |= 1u << i;
     }
 
     list.to = list.from;

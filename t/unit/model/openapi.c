@@ -147,7 +147,7 @@ lists_take_what_descriptors_say(void **state)
         "limit", "cursor", "sort", "fields", "total", "since", "until",
         "deleted", "patientId", "code", "email", "count", "countFrom",
         "countTo", "active", "dayFrom", "dayTo", "atFrom", "atTo", "kind",
-        "tags", "doctorIds", "q", "near"
+        "tags", "doctorIds", "teamId", "kinds", "q", "near"
     };
 
     (void) state;
@@ -177,6 +177,11 @@ lists_take_what_descriptors_say(void **state)
     check_json(json_incref(json_object_get(json_array_get(parameters, 12),
                                            "schema")),
         "{\"type\":\"integer\",\"format\":\"int64\"}");
+    check_json(json_incref(json_array_get(parameters, 23)),
+        "{\"name\":\"kinds\",\"in\":\"query\","
+        "\"description\":\"Of all these kinds.\","
+        "\"schema\":{\"type\":\"array\",\"items\":{\"type\":\"string\","
+        "\"enum\":[\"A\",\"B\"]}},\"explode\":false}");
 
     json_decref(parameters);
 

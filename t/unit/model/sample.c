@@ -233,12 +233,23 @@ static const ehr_ranking_t  rankings[] = {
     { .parameter = NULL }
 };
 
+static const ehr_condition_t  conditions[] = {
+    { { .name = "teamId", .type = EHR_TYPE_UUID, .reference = "doctors",
+        .about = "Only of this team." },
+      .where = "t.name = $q OR ehr.team(t.id) = $q" },
+    { { .name = "kinds", .type = EHR_TYPE_ENUM, .values = kinds,
+        .about = "Of all these kinds." },
+      .is_list = 1, .where = "t.kinds @> $q" },
+    { .where = NULL }
+};
+
 const ehr_resource_t  sample_samples = {
     .name = "samples", .schema = "Sample", .table = "samples",
     .flags = EHR_PATIENT_OWNED | EHR_ADDITIONAL_DATA,
     .parent = "patients", .parent_field = "patientId",
     .fields = fields, .nfields = sizeof(fields) / sizeof(fields[0]),
-    .sort = "-at", .rankings = rankings, .about = "Something."
+    .sort = "-at", .rankings = rankings, .conditions = conditions,
+    .about = "Something."
 };
 
 

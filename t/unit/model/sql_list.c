@@ -164,6 +164,39 @@ rankings_order_and_filter(void **state)
 }
 
 
+static void
+conditions_join_the_filters(void **state)
+{
+    ehr_list_t  list;
+
+    (void) state;
+
+    list = plain_list();
+    list.count = 1;
+    list.parent = 1;
+    list.ranking = 0;
+    list.conditions = 3;
+    list.equal = sample_bit("kind");
+
+    assert_string_equal(conditions(&list),
+        " WHERE true AND t.patient_id = $1::uuid"
+        " AND (t.name LIKE $2::text || '%')"
+        " AND (t.name = $3::uuid OR ehr.team(t.id) = $3::uuid)"
+        " AND (t.kinds @> string_to_array($4::text, ','))"
+        " AND t.kind = $5::text AND t.deleted_at IS NULL");
+
+    list = plain_list();
+    list.count = 1;
+    list.parent = 1;
+    list.conditions = 2;
+
+    assert_string_equal(conditions(&list),
+        " WHERE true AND t.patient_id = $1::uuid"
+        " AND (t.kinds @> string_to_array($2::text, ','))"
+        " AND t.deleted_at IS NULL");
+}
+
+
 /* -- any list -------------------------------------------------------------- */
 
 
@@ -197,6 +230,7 @@ random_list(void)
     list.equal = random_fields(EHR_FILTER);
     list.from = random_fields(EHR_RANGE);
     list.to = random_fields(EHR_RANGE);
+    list.conditions = (unsigned) random() % 4;
     list.ranking = (int) (random() % 3) - 1;
     list.descending = random() % 2;
     list.after = random() % 2;
@@ -221,6 +255,7 @@ count_parameters(const ehr_list_t *list)
     return (unsigned) __builtin_popcountll(list->equal)
            + (unsigned) __builtin_popcountll(list->from)
            + (unsigned) __builtin_popcountll(list->to)
+           + (unsigned) __builtin_popcount(list->conditions)
            + (list->parent != 0) + (list->ranking >= 0)
            + (list->since != 0) + (list->until != 0)
            + (list->count ? 0 : 1 + (list->after ? 2 : 0));
@@ -288,6 +323,7 @@ main(void)
         SAMPLE_TEST(an_append_only_list),
         SAMPLE_TEST(filters_follow_the_types),
         SAMPLE_TEST(rankings_order_and_filter),
+        SAMPLE_TEST(conditions_join_the_filters),
         SAMPLE_TEST(parameters_are_as_many_as_counted),
         SAMPLE_TEST(no_memory_is_null),
     };
