@@ -5,6 +5,7 @@
  * holder dies.  Nothing is allocated in the zone after it was laid out.
  */
 
+#include "../store/crash_point.h"
 #include "availability.h"
 
 #include <signal.h>
@@ -234,6 +235,7 @@ ehr_host_lock(void *data)
     ngx_slab_pool_t  *pool = data;
 
     ngx_shmtx_lock(&pool->mutex);
+    ehr_crash_locked(1);
 }
 
 
@@ -242,6 +244,7 @@ ehr_host_unlock(void *data)
 {
     ngx_slab_pool_t  *pool = data;
 
+    ehr_crash_locked(0);
     ngx_shmtx_unlock(&pool->mutex);
 }
 

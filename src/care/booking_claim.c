@@ -6,6 +6,7 @@
  * but the patient's other ones; the rest is PostgreSQL's to decide.
  */
 
+#include "../store/crash_point.h"
 #include "booking.h"
 
 
@@ -270,6 +271,7 @@ ehr_booking_send(ehr_request_t *req, ehr_booking_t *booking,
         *act = booking->act;
         batch->over = ehr_claim_over;
         batch->over_data = act;
+        ehr_crash_point("booking-claimed");
     }
 
     return ehr_step_send(req, batch, step);

@@ -4,6 +4,7 @@
  */
 
 #include "../model/moment.h"
+#include "../store/crash_point.h"
 #include "feed_private.h"
 
 
@@ -242,6 +243,7 @@ ehr_feed_row(ehr_feed_t *feed, const ehr_pgoutput_t *message)
     }
 
     ehr_availability->feed.changes++;
+    ehr_crash_point("feed-change");
 
     row.type = message->type;
     row.has_was = (message->old_is != EHR_OLD_NONE);

@@ -2,6 +2,7 @@
  * Everything the engine holds, read from a snapshot.
  */
 
+#include "../store/crash_point.h"
 #include "feed_private.h"
 
 
@@ -524,6 +525,7 @@ ehr_feed_claim_row(void *data, const ehr_column_t *columns, ngx_uint_t n)
 
     claim.seat = seat;
     feed->rows++;
+    ehr_crash_point("feed-row");
 
     if (feed->followed && ehr_feed_is_gone(feed, &claim)) {
         return NGX_OK;

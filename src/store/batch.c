@@ -6,6 +6,7 @@
  * or the end of the connection, whoever is or is not waiting for it.
  */
 
+#include "crash_point.h"
 #include "store_private.h"
 
 
@@ -430,7 +431,9 @@ static void
 ehr_batch_finish(ehr_batch_t *batch, ehr_outcome_t outcome)
 {
     ehr_batch_settle(batch, outcome);
+    ehr_crash_point("batch-settled");
     ehr_batch_report(batch, outcome);
+    ehr_crash_point("batch-reported");
     ehr_batch_free(batch);
 }
 

@@ -10,6 +10,7 @@
  * many or too few ends the connection.
  */
 
+#include "crash_point.h"
 #include "store_private.h"
 
 
@@ -104,7 +105,13 @@ ehr_pipeline_send(ehr_connection_t *connection, ehr_unit_t *unit)
     connection->socket.c->idle = 0;
     connection->dirty = 1;
 
-    return ehr_pipeline_sync(connection) == NGX_OK ? NGX_OK : NGX_ABORT;
+    if (ehr_pipeline_sync(connection) != NGX_OK) {
+        return NGX_ABORT;
+    }
+
+    ehr_crash_point("unit-sent");
+
+    return NGX_OK;
 }
 
 
@@ -355,6 +362,7 @@ ehr_pipeline_success(ehr_connection_t *connection, ehr_unit_t *unit,
     unit->missing--;
 
     if (unit->type == EHR_UNIT_BATCHES && !unit->prelude) {
+        ehr_crash_point("result-arrived");
         ehr_batch_result(unit->batch, result);
         return NGX_OK;
     }
@@ -519,6 +527,7 @@ ehr_pipeline_batches_synced(ehr_connection_t *connection, ehr_unit_t *unit)
     connection->served += unit->n;
     connection->head_since = ngx_current_msec;
 
+    ehr_crash_point("unit-synced");
     ehr_pool_settle(connection->pool, unit, failed);
 }
 

@@ -1,0 +1,146 @@
+# Workers die at named points of a booking's way (src/store/crash_point.h):
+# first one booking at a time, then while many clients book.
+
+use EHR::Test;
+use EHR::Test::Chaos;
+use EHR::Test::Booking;
+
+my $workers = 3;
+my $folder = top() . '/build/crash';
+
+unless ($ENV{EHR_NGINX}) {      # sanitizers come with the points
+    must_run(undef, top() . '/tools/build-module', '--crash-points', $folder);
+    $ENV{EHR_MODULE} = "$folder/ngx_http_ehr_module.so";
+}
+
+my $env = chaos_environment(name => 'crash-points', workers => $workers,
+    no_nginx => 1);
+my $control = $env->dir . '/crash-point';
+my @killed;
+
+$env->as_service('sh', '-c', 'head -c 64 /dev/zero > "$1"', 'make', $control);
+$env->make_files;
+{
+    local $ENV{EHR_CRASH_POINT} = $control;
+    $env->start_nginx;
+}
+$env->wait_ready;
+my $place = booking_place($env);
+my $client = client('reception', $env);
+my $next = $place->{first} + 6 * 3600;      # the next start to book
+until_engine_is_live($client) or die "the engine is not live\n";
+
+# Whether what is booked is in the database when the worker dies.
+my %done = ('booking-claimed' => 'no', 'unit-sent' => 'perhaps',
+    'result-arrived' => 'perhaps', 'unit-synced' => 'yes',
+    'batch-settled' => 'yes', 'engine-locked' => 'perhaps');
+
+for my $point (sort keys %done) {
+    subtest "one booking dies: $point" => sub {
+        my ($booking, $key) = booking_that_dies($point);
+        my ($made) = made($booking);
+
+        is $made, $done{$point} eq 'yes' ? 1 : 0,
+            $done{$point} eq 'yes' ? 'it is in the database' : 'it is not'
+            unless $done{$point} eq 'perhaps';
+
+        my $again = $client->post('/api/v1/appointments', json => $booking,
+            headers => { 'Idempotency-Key' => $key });
+        is $again->{status}, 201, 'the repetition is told of it'
+            or diag $again->{body};
+        is made($booking), 1, 'it is there once';
+
+        my $gone = $client->delete('/api/v1/appointments/'
+            . $again->{data}{id}, json => { reason => 'Chaos' });
+        is $gone->{status}, 200, 'it can be cancelled';
+        is $client->post('/api/v1/appointments', json => $booking)->{status},
+            201, 'and its time be had by somebody else';
+    };
+}
+
+subtest 'a claim dies with its worker' => sub {
+    my ($booking) = booking_that_dies('booking-claimed');
+    my $answer = $client->post('/api/v1/appointments', json => $booking);
+    is $answer->{status}, 201, 'the slot is free at once'
+        or diag $answer->{body};
+};
+
+for my $point (sort keys %done, qw(batch-reported engine-fed feed-change)) {
+    subtest "many book: $point" => sub {
+        my $load = start_bookings($env);
+        until_over(1, sub { die_at($point, 1 + int rand 30) }, 3);
+        check_bookings($env, $load, $load->stop, "killed: $point");
+    };
+}
+
+subtest 'many book: while the engine is loaded' => sub {
+    my $load = start_bookings($env);
+    until_over(1, sub {
+        die_at('feed-change', 1);
+        die_at('feed-row', 1 + int rand 20);
+    }, 2);
+    check_bookings($env, $load, $load->stop, 'killed: feed-row');
+};
+
+check_audit_chain($env);
+my $killed = join '|', @killed;
+my $locked = qr/zone "ehr_availability" was locked by (?:$killed)$/m;
+my $died = qr/worker process (?:$killed) exited on signal 9$/;
+like read_file($env->error_log), $locked, 'some died with the mutex';
+logs_clean($env, allow => qr/\[alert\] .*(?:$locked|$died)/);
+done_testing;
+
+# The next worker that passes the point for the n-th time dies; a new one
+# takes its place.
+sub die_at {
+    my ($point, $passes) = @_;
+    arm($point, $passes);
+    wait_until(20, sub { victim() }) or BAIL_OUT("nobody passes $point");
+    replaced();
+}
+
+sub arm {
+    my ($point, $passes) = @_;
+    open my $file, '+<:raw', $control or die "$control: $!";
+    syswrite $file, pack('l l Z56', 0, 0, $point) or die "$control: $!";
+    sysseek $file, 0, 0 or die "$control: $!";
+    syswrite $file, pack('l', $passes) or die "$control: $!";
+    close $file or die "$control: $!";
+}
+
+sub victim { return (unpack 'l l', read_file($control))[1] }
+
+sub replaced {
+    my $victim = victim();
+    push @killed, $victim;
+    wait_until(10, sub {
+        my @now = $env->worker_pids;
+        return @now == $workers && !grep { $_ == $victim } @now;
+    }) or BAIL_OUT('no workers');
+}
+
+# A booking that nobody has answered, and its key.  Others than the booking
+# pass the point, too: then there is another try.
+sub booking_that_dies {
+    my ($point) = @_;
+
+    for my $try (1 .. 10) {
+        my $key = "$point-$$-" . $next;
+        my $booking = { patientId => $place->{patients}[0],
+            doctorId => $place->{doctors}[0], start => iso($next),
+            durationMinutes => 10, type => 'CONSULTATION', reason => $key };
+        $next += 600;
+        arm($point, 1);
+        my $answer = $client->post('/api/v1/appointments', json => $booking,
+            headers => { 'Idempotency-Key' => $key });
+        replaced() if wait_until(5, sub { victim() });
+        return ($booking, $key) unless $answer->{status};
+    }
+    BAIL_OUT("no booking dies at $point");
+}
+
+sub made {
+    my ($booking) = @_;
+    return $env->sql('SELECT count(*) FROM ehr.appointments WHERE reason ='
+        . " '$booking->{reason}'");
+}
