@@ -6,7 +6,7 @@ use EHR::Test::Chaos;
 
 my $env = chaos_environment(name => 'group', workers => 1, lane_options => {
     main => 'connections=4 pipeline=16 queue=1024' });
-my %busy = (processes => 2, connections => 24, think => 0.001);
+my %busy = (processes => 2, clients => 24, think => 0.001);
 my $patients = { place($env) }->{patients};
 
 subtest 'many at a time' => sub {
@@ -58,7 +58,7 @@ subtest 'a patient is locked' => sub {
     my $lock = hold($env, "SELECT 1 FROM ehr.patients WHERE id = '$locked'"
         . ' FOR UPDATE');
     my $waiting = EHR::Test::Load->start($env, place($env),
-        patients => [$locked], processes => 1, connections => 2,
+        patients => [$locked], processes => 1, clients => 2,
         mix => { write => 1 });
     my $load = start_load($env, %busy, patients => \@others,
         mix => { write => 1 });

@@ -10,7 +10,7 @@ subtest 'pool exhausted and queue full' => sub {
     place($env);
     my $lock = hold($env, 'LOCK TABLE ehr.vitals IN ACCESS EXCLUSIVE MODE');
     my $load = EHR::Test::Load->start($env, place($env), processes => 1,
-        connections => 16, mix => { write => 1 });
+        clients => 16, mix => { write => 1 });
 
     sleep soak_seconds(3);
     my $answer = client('nurse', $env)->get('/api/v1/departments');
@@ -40,9 +40,9 @@ my $env = chaos_environment(name => 'slow', edit => sub {
 
 subtest 'a table is locked for 2 s' => sub {
     # more than there are connections to the database
-    my $writes = start_load($env, processes => 1, connections => 40,
+    my $writes = start_load($env, processes => 1, clients => 40,
         mix => { write => 1, bare => 1 });
-    my $reads = start_load($env, processes => 1, connections => 4,
+    my $reads = start_load($env, processes => 1, clients => 4,
         mix => { read => 1 });
     my @slow;
 
@@ -63,7 +63,7 @@ subtest 'a table is locked for 2 s' => sub {
 };
 
 subtest 'each write takes 2 s' => sub {
-    my $reads = start_load($env, processes => 1, connections => 4,
+    my $reads = start_load($env, processes => 1, clients => 4,
         mix => { read => 1 });
     my $began = time();
 
@@ -72,7 +72,7 @@ subtest 'each write takes 2 s' => sub {
         . 'CREATE TRIGGER slow BEFORE INSERT ON ehr.vitals FOR EACH ROW'
         . ' EXECUTE FUNCTION public.slow()');
     my $writes = EHR::Test::Load->start($env, place($env), processes => 1,
-        connections => 2, mix => { write => 1 });
+        clients => 2, mix => { write => 1 });
     sleep soak_seconds(4);
     my $ended = time();
     my ($read, $write) = ($reads->stop, $writes->stop);

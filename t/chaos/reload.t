@@ -17,9 +17,9 @@ my %mix = (mix => { read => 12, list => 4, bare => 12, login => 1 },
     login => [@$user{qw(email password)}]);
 
 subtest 'reloads' => sub {
-    my $ours = start_load($env, %mix, processes => 1, connections => 8);
+    my $ours = start_load($env, %mix, processes => 1, clients => 8);
     my $stock = start_load($env, mix => { plain => 1 }, processes => 1,
-        connections => 8);
+        clients => 8);
 
     my @reloads;
     until_over(1, sub {

@@ -14,10 +14,10 @@ package EHR::Crowd;
 # is there.  A client is a hash with its number from 0 in {number}; the rest of
 # it is the caller's.
 #
-# A request is a hash: method, path (below /api/v1), body (JSON text or undef),
-# token, key (Idempotency-Key), request (X-Request-Id), match (If-Match).  It
-# is handed back as it was, so it may hold more.  It is sent once, never
-# repeated.
+# A request is a hash: method, path (below base, which is /api/v1 unless it is
+# given), body (JSON text or undef), token, key (Idempotency-Key), request
+# (X-Request-Id), match (If-Match).  It is handed back as it was, so it may
+# hold more.  It is sent once, never repeated.
 #
 # An answer: status (0: none), error ('', refused, cut: no byte of an answer,
 # torn: part of one, hung: nothing within the deadline), head, body (texts),
@@ -157,7 +157,8 @@ sub _open {
 sub _bytes {
     my ($self, $request) = @_;
     my $body = $request->{body};
-    my $head = "$request->{method} /api/v1$request->{path} HTTP/1.1\r\n"
+    my $base = $request->{base} // '/api/v1';
+    my $head = "$request->{method} $base$request->{path} HTTP/1.1\r\n"
         . "Host: $self->{host}\r\n";
 
     $head .= "Authorization: Bearer $request->{token}\r\n"

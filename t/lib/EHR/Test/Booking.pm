@@ -7,9 +7,8 @@ package EHR::Test::Booking;
 #   … break something …
 #   check_bookings($env, $load, $load->stop, 'what was broken');
 #
-# Options: processes 2, clients 32 (each process), ports [of nginx] (each
-# process asks one of them), deadline 20, think 0.01, tokens, beside (a load
-# that wants the same days).
+# Options are those of EHR::Test::Actors (clients 32, think 0.01) and beside (a
+# load that wants the same days).
 #
 # What the checker wants (each a test of a subtest):
 #
@@ -20,28 +19,28 @@ package EHR::Test::Booking;
 #   I5  each act has one audit row
 #   I6  no hold outlives its time
 #
-# A client is careful: it repeats with its Idempotency-Key what got no definite
-# answer, and lets an appointment alone after a move or cancel nobody knows the
+# A client lets an appointment alone after a move or cancel nobody knows the
 # outcome of.  So of every appointment it is known what it may be.
 
 use strict;
 use warnings;
 use EHR::Test;
+use EHR::Test::Actors qw(check_ends settle check_audit none summary describe
+    is_open);
 use EHR::Test::Checker;
+use EHR::Test::Client;
 use Exporter qw(import);
-use JSON::PP ();
 use POSIX ();
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 
-use lib top() . '/tools/lib';
-use EHR::Crowd;
-
+our @ISA = qw(EHR::Test::Actors);
 our @EXPORT = qw(booking_place start_bookings check_bookings iso engine_is_live
     until_engine_is_live);
 
-my $json = JSON::PP->new->utf8->canonical;
 my $more = Test::More->builder;
 my $loads = 0;
+my %good = (book => 201, confirm => 201, hold => 201, release => 200,
+    move => 200, cancel => 200, slots => 200);
 my $minutes = 10;               # from start to start of a slot
 my ($opens, $closes) = (6, 22); # hours, UTC
 
@@ -94,89 +93,15 @@ sub iso { return POSIX::strftime('%Y-%m-%dT%H:%M:%SZ', gmtime $_[0]) }
 
 sub start_bookings {
     my ($env, %option) = @_;
-    my $self;
-    local $SIG{USR1} = sub { $self->{stopping} = 1 };
-    $self = bless { processes => 2, clients => 32, deadline => 20,
-        think => 0.01, ports => [$env->port], %{ booking_place($env) }, %option,
-        name => sprintf('book-%d-%d', $$, ++$loads) }, __PACKAGE__;
+    my %place = %{ booking_place($env) };
     # days that nobody has booked yet, or those of another load
-    $self->{first} = $self->{beside} ? $self->{beside}{first}
-        : $self->{first} + 2 * 86400 * $loads;
+    my $first = $option{beside} ? $option{beside}{first}
+        : $place{first} + 2 * 86400 * ++$loads;
+    my $self = __PACKAGE__->start($env, clients => 32, think => 0.01, %place,
+        %option, first => $first);
 
-    $self->{file} = $env->dir . '/' . $self->{name};
-    for my $number (1 .. $self->{processes}) {
-        my $pid = fork;
-        die "fork: $!" unless defined $pid;
-        if (!$pid) {
-            my $done = eval { $self->run($number); 1 };
-            print STDERR $@ unless $done;
-            POSIX::_exit($done ? 0 : 1);
-        }
-        push @{ $self->{pids} }, $pid;
-    }
     wait_until(20, sub { $self->count > 40 }) or die "no bookings\n";
     return $self;
-}
-
-# Lets what is under way end; all records, in the order they began.
-sub stop {
-    my ($self) = @_;
-    my @records;
-
-    kill 'USR1', @{ $self->{pids} };
-    for my $pid (@{ $self->{pids} }) {
-        waitpid $pid, 0;
-        die "a client process failed\n" if $?;
-    }
-    for my $number (1 .. $self->{processes}) {
-        push @records, map { $json->decode($_) }
-            split /\n/, read_file("$self->{file}.$number");
-        unlink "$self->{file}.$number";
-    }
-    return [sort { $a->{began} <=> $b->{began} } @records];
-}
-
-# Records written so far; they are written at least each half second.
-sub count {
-    my ($self) = @_;
-    my $n = 0;
-    $n += read_file("$self->{file}.$_") =~ tr/\n// for 1 .. $self->{processes};
-    return $n;
-}
-
-# -- in a process -------------------------------------------------------------
-
-sub run {
-    my ($self, $number) = @_;
-    my $parent = getppid;
-    my $ports = $self->{ports};
-    my $crowd = EHR::Crowd->new(connections => $self->{clients},
-        deadline => $self->{deadline}, port => $ports->[$number % @$ports]);
-
-    $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
-    srand $number + $$;
-    $self->{number} = $number;
-    open $self->{out}, '>', "$self->{file}.$number"
-        or die "$self->{file}: $!";
-    $self->{flushed} = time();
-    $crowd->run(
-        next => sub {
-            my ($client) = @_;
-            die "the test is gone\n" if getppid != $parent;
-            return undef if $self->{stopping};
-            if ($client->{pause}) {
-                $client->{pause} = 0;
-                return rand $self->{think};
-            }
-            $client->{pause} = 1;
-            my $act = $client->{again} ? delete $client->{again}
-                : $self->choose($client);
-            $act->{try}++;
-            $act->{token} = $self->{tokens}[ $act->{account} ];
-            return $act;
-        },
-        done => sub { $self->told(@_) });
-    close $self->{out} or die "$self->{file}: $!";
 }
 
 # What a client does next.  It keeps few appointments, so that there is always
@@ -225,49 +150,44 @@ sub time_of {
         ($wish->{room} ? (roomId => $wish->{room}) : ()));
 }
 
-sub act {
-    my ($self, $act, $method, $path, $body, %more) = @_;
-    my $request = "$self->{name}-$self->{number}-" . ++$self->{serial};
-    return { act => $act, method => $method, path => $path, try => 0,
-        request => $request, account => int rand @{ $self->{tokens} },
-        ($method eq 'POST' ? (key => $request) : ()),
-        ($body ? (body => $json->encode($body)) : ()), %more };
+# A wish for somebody.
+sub wish_of_patient {
+    my ($self) = @_;
+    return { %{ $self->wish },
+        patient => $self->{patients}[rand @{ $self->{patients} }] };
 }
 
 sub book {
     my ($self) = @_;
-    my $wish = $self->wish;
-    $wish->{patient} = $self->{patients}[rand @{ $self->{patients} }];
-    my $act = $self->act('book', POST => '/appointments', undef,
-        wish => $wish);
-    $act->{body} = $json->encode({ patientId => $wish->{patient},
-        type => 'CONSULTATION', reason => $act->{request}, time_of($wish) });
-    return $act;
+    return $self->to_book(book => $self->wish_of_patient);
+}
+
+# The reason is the request's name: the row tells who made it.
+sub to_book {
+    my ($self, $act, $wish, $token, %more) = @_;
+    return $self->act($act, POST => '/appointments', sub { {
+        patientId => $wish->{patient}, type => 'CONSULTATION',
+        reason => $_[0], ($token ? (holdToken => $token) : ()),
+        time_of($wish) } }, about($wish), %more);
 }
 
 sub hold {
     my ($self) = @_;
-    my $wish = $self->wish;
-    $wish->{patient} = $self->{patients}[rand @{ $self->{patients} }];
+    my $wish = $self->wish_of_patient;
     return $self->act('hold', POST => '/appointments/holds',
-        { patientId => $wish->{patient}, time_of($wish) }, wish => $wish);
+        { patientId => $wish->{patient}, time_of($wish) }, about($wish));
 }
 
 sub confirm {
     my ($self, $hold) = @_;
-    my $act = $self->act('confirm', POST => '/appointments', undef,
-        wish => $hold->{wish}, account => $hold->{account},
-        token_of => $hold->{token});
-    $act->{body} = $json->encode({ patientId => $hold->{wish}{patient},
-        type => 'CONSULTATION', reason => $act->{request},
-        holdToken => $hold->{token}, time_of($hold->{wish}) });
-    return $act;
+    return $self->to_book(confirm => $hold->{wish}, $hold->{token},
+        account => $hold->{account});
 }
 
 sub release {
     my ($self, $hold) = @_;
     return $self->act('release', DELETE => "/appointments/holds/$hold->{token}",
-        undef, account => $hold->{account}, token_of => $hold->{token});
+        undef, account => $hold->{account});
 }
 
 # To another time, or to one that another client of this process has: two who
@@ -287,7 +207,7 @@ sub move {
     # where it is already there is nothing to do, and to audit
     return $self->slots if state_of($wish) eq state_of($one->{wish});
     return $self->act('move', PATCH => "/appointments/$one->{id}",
-        { time_of($wish) }, wish => $wish, of => $one->{id});
+        { time_of($wish) }, about($wish), of => $one->{id});
 }
 
 sub cancel {
@@ -305,34 +225,21 @@ sub slots {
 
 # -- what became of it --------------------------------------------------------
 
-# Whether nobody knows yet what became of an act.
-sub is_open {
-    my ($record) = @_;
-    return 1 if !$record->{status} || $record->{said} =~ /outcome is unknown/;
-    return $record->{key} && ($record->{status} == 503
-        || $record->{status} == 409 && $record->{said} =~ /still under way/);
+sub about {
+    my ($wish) = @_;
+    return (wish => $wish, about => join ' ', substr($wish->{doctor}, -4),
+        iso($wish->{start}), $wish->{minutes}, $wish->{room} ? 'room' : ());
 }
 
-sub told {
-    my ($self, $client, $act, $answer) = @_;
-    my $told = $answer->{status} && $answer->{body} =~ /\A\{/
-        ? $json->decode($answer->{body}) : {};
-    my %record = (map({ $_ => $act->{$_} } qw(act request key account try wish
-        of token_of)), map({ $_ => $answer->{$_} } qw(status error began ended)),
-        said => $answer->{status} >= 400 ? $told->{message} // '' : '',
-        retry_after => $answer->{head} =~ /^retry-after:/mi ? 1 : 0,
-        errors => $told->{errors},
-        ($act->{act} eq 'hold' ? (token => $told->{data}{holdToken})
-            : $answer->{status} == 201 ? (id => $told->{data}{id}) : ()),
-        ($answer->{status} == 409 && $told->{data}
-            ? (offered => scalar @{ $told->{data}{alternatives} || [] }) : ()));
+sub kept {
+    my ($self, $act, $answer) = @_;
+    my ($status, $data) = @$answer{qw(status data)};
 
-    print { $self->{out} } $json->encode(\%record), "\n";
-    if (time() - $self->{flushed} > 0.5) {
-        $self->{out}->flush;
-        $self->{flushed} = time();
-    }
-    $self->remember($client, $act, \%record);
+    return (wish => $act->{wish}, of => $act->{of},
+        ($status == 201 ? $act->{act} eq 'hold'
+            ? (token => $data->{holdToken}) : (id => $data->{id}) : ()),
+        ($status == 409 && $data
+            ? (offered => scalar @{ $data->{alternatives} || [] }) : ()));
 }
 
 sub remember {
@@ -342,8 +249,6 @@ sub remember {
     if (is_open($record)) {
         @$own = grep { !$act->{of} || $_->{id} ne $act->{of} } @$own;
         delete $self->{swap}{ $client->{number} } if $act->{of};
-        $client->{again} = $act if $act->{key};
-        $client->{wake} = time() + 0.05 + rand 0.5;
     } elsif ($act->{act} eq 'hold') {
         $client->{hold} = { wish => $act->{wish}, token => $record->{token},
             account => $act->{account} } if $record->{status} == 201;
@@ -366,11 +271,15 @@ sub check_bookings {
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     return $more->subtest("$name: the checker", sub {
-        check_ends($records, %option);
-        my $known = settle($env, $load, $records);
+        check_ends($records, %option, good => \%good, may => \&may_end,
+            needed => [$option{all} ? sort keys %good : 'book']);
+        check_late($records);
+        my $known = settle($load, $records);
         check_acts($env, $load, $records, $known);
         check_overlaps($env);
-        check_audit($env, $load, $records);
+        check_audit($env, $load, $records, good => \%good,
+            entities => ['appointments'], action => { book => 'CREATE',
+                confirm => 'CREATE', move => 'UPDATE', cancel => 'UPDATE' });
         check_holds($env);
         check_engine($env, $load, %option);
         summary($records);
@@ -378,85 +287,18 @@ sub check_bookings {
     });
 }
 
-my %good = (book => 201, confirm => 201, hold => 201, release => 200,
-    move => 200, cancel => 200, slots => 200);
+# A hold may have expired before it is released; others are faster.
+sub may_end {
+    my ($record) = @_;
+    return $record->{status} == 409
+        || $record->{status} == 404 && $record->{act} eq 'release';
+}
 
-sub check_ends {
-    my ($records, %option) = @_;
-    my (%done, @strange, @bare);
-
-    for my $record (@$records) {
-        my $end = $record->{status} || $record->{error};
-        $done{ $record->{act} }++ if $end eq $good{ $record->{act} };
-        next if $end eq $good{ $record->{act} } || $end eq 'cut';
-        next if $end eq 'refused' && $option{refused};
-        next if $end eq '503' && $record->{retry_after};
-        next if $end eq '404' && $record->{act} eq 'release';   # it expired
-        if ($end eq '409') {
-            push @bare, describe($record) if $record->{said} =~ /taken/i
-                && !$record->{offered};
-            next;
-        }
-        push @strange, describe($record);
-    }
-    none(\@strange, 'every request ended as it may');
+sub check_late {
+    my ($records) = @_;
+    my @bare = map { describe($_) } grep { $_->{status} == 409
+        && $_->{said} =~ /taken/i && !$_->{offered} } @$records;
     none(\@bare, 'who comes too late is offered something else');
-    for my $act ($option{all} ? sort keys %good : 'book') {
-        $more->ok($done{$act}, "some $act");
-    }
-}
-
-# Repeats what can be repeated; key → record of its last answer.
-sub settle {
-    my ($env, $load, $records) = @_;
-    my $client = EHR::Test::Client->new(port => $load->{ports}[0]);
-    my (%last, @failed, @changed, $open);
-
-    for my $record (grep { $_->{key} } @$records) {
-        my $before = $last{ $record->{key} };
-        push @changed, describe($record) if $before && $before->{id}
-            && $record->{id} && $before->{id} ne $record->{id};
-        $last{ $record->{key} } = $record
-            unless $before && $before->{id} && !$record->{id};
-    }
-    for my $key (grep { is_open($last{$_}) } sort keys %last) {
-        my $record = repeat($client, $load, $last{$key});
-        $open++;
-        push @failed, describe($record) if is_open($record);
-        $last{$key} = $record;
-    }
-    none(\@changed, 'I4: repetitions of a key tell of the same appointment');
-    none(\@failed, 'I4: all ' . ($open || 0) . ' unsettled acts are settled by'
-        . ' their keys');
-    return \%last;
-}
-
-sub repeat {
-    my ($client, $load, $record) = @_;
-    my $end = time() + 30;
-    my $wish = $record->{wish};
-    my $confirms = $record->{act} eq 'confirm';
-
-    my $answer;
-
-    while (1) {
-        $answer = $client->post('/api/v1' . ($record->{act} eq 'hold'
-                ? '/appointments/holds' : '/appointments'),
-            token => $load->{tokens}[ $record->{account} ],
-            json => { patientId => $wish->{patient}, time_of($wish),
-                ($record->{act} eq 'hold' ? () : (type => 'CONSULTATION',
-                    reason => $record->{request})),
-                ($confirms ? (holdToken => $record->{token_of}) : ()) },
-            headers => { 'Idempotency-Key' => $record->{key},
-                'X-Request-Id' => $record->{request} });
-        last if !is_open({ %$record, status => $answer->{status},
-            said => ($answer->{json} || {})->{message} // '' })
-            || time() > $end;
-        sleep 0.1;
-    }
-    return { %$record, status => $answer->{status}, error => '',
-        said => ($answer->{json} || {})->{message} // '',
-        ($answer->{status} == 201 ? (id => $answer->{data}{id}) : ()) };
 }
 
 # I1 and I4: what may be there is there.
@@ -535,36 +377,6 @@ sub check_overlaps {
         'I2: who is booked is busy, who is not is free');
 }
 
-# I5
-sub check_audit {
-    my ($env, $load, $records) = @_;
-    my %action = (book => 'CREATE', confirm => 'CREATE', move => 'UPDATE',
-        cancel => 'UPDATE');
-    my (%done, @strange);
-    my %rows = map { ("$_->[0]" => [@$_[1, 2]]) } $env->rows(
-        'SELECT request_id, max(action), count(*) FROM ehr.audit_log'
-        . " WHERE entity = 'appointments' AND action <> 'READ'"
-        . " AND request_id LIKE '$load->{name}-%' GROUP BY 1");
-
-    for my $record (grep { $action{ $_->{act} } } @$records) {
-        my $good = $record->{status} == $good{ $record->{act} };
-        my $state = $done{ $record->{request} } ||= { record => $record };
-        $state->{is} = 1 if $good;
-        $state->{open} = 1 if is_open($record);
-    }
-    for my $request (sort keys %done) {
-        my $state = $done{$request};
-        my $found = delete $rows{$request} || ['none', 0];
-        my $n = $found->[1];
-        push @strange, describe($state->{record}) . ": $n audit rows"
-            if $n > 1 || $state->{is} && $n != 1
-            || $n && !$state->{is} && !$state->{open}
-            || $n && $found->[0] ne $action{ $state->{record}{act} };
-    }
-    push @strange, map { "$_: an audit row of no act" } sort keys %rows;
-    none(\@strange, 'I5: each act has one audit row');
-}
-
 # I6
 sub check_holds {
     my ($env) = @_;
@@ -636,45 +448,6 @@ sub engine_is_live {
 sub until_engine_is_live {
     my ($client, $seconds) = @_;
     return wait_until($seconds || 20, sub { engine_is_live($client) });
-}
-
-# -- telling ------------------------------------------------------------------
-
-sub none {
-    my ($list, $name) = @_;
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    return EHR::Test::Checker::empty($list, $name);
-}
-
-sub describe {
-    my ($record) = @_;
-    my $wish = $record->{wish};
-    return sprintf '%s %s try %d%s: %s %s %s after %.3f s',
-        @$record{qw(act request try)}, $wish ? ' (' . join(' ',
-            substr($wish->{doctor}, -4), iso($wish->{start}),
-            $wish->{minutes}, $wish->{room} ? 'room' : ()) . ')' : '',
-        $record->{status} || $record->{error},
-        $record->{said}, $record->{errors} ? $json->encode($record->{errors})
-        : '', $record->{ended} - $record->{began};
-}
-
-sub summary {
-    my ($records) = @_;
-    my (%ends, $longest);
-
-    for my $record (@$records) {
-        my $end = $record->{status} || $record->{error};
-        $end .= " ($record->{said})" if $end eq '503';
-        $ends{ $record->{act} }{$end}++;
-        my $took = $record->{ended} - $record->{began};
-        $longest = $took if !defined $longest || $took > $longest;
-    }
-    for my $act (sort keys %ends) {
-        my $of = $ends{$act};
-        $more->note("$act: ", join ', ', map { "$of->{$_} × $_" }
-            sort keys %$of);
-    }
-    $more->note(sprintf 'the longest %.3f s', $longest || 0);
 }
 
 1;
