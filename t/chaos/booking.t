@@ -4,7 +4,8 @@
 use EHR::Test;
 use EHR::Test::Chaos;
 use EHR::Test::Booking;
-use POSIX ();
+use EHR::Test::Together qw(at_once);
+use JSON::PP ();
 
 my $crowd = 2000;
 my $env = chaos_environment(name => 'booking', edit => sub {
@@ -19,7 +20,12 @@ ok until_engine_is_live(client(undef, $env)), 'the engine is live';
 subtest "$crowd clients want one slot" => sub {
     my @patients = crowd_of_patients();
     my $before = calls();
-    my $answers = all_at_once(@patients);
+    my $answers = at_once($env, map { +{
+        method => 'POST', path => '/appointments',
+        token => $place->{tokens}[0], body => JSON::PP::encode_json({
+            patientId => $_, doctorId => $place->{doctors}[0],
+            start => iso($place->{first} + 12 * 3600),
+            durationMinutes => 30, type => 'CONSULTATION' }) } } @patients);
     my @made = grep { $_->{status} == 201 } @$answers;
     my @taken = grep { $_->{status} == 409 } @$answers;
 
@@ -60,58 +66,4 @@ sub crowd_of_patients {
     return split /\n/, $env->sql('INSERT INTO ehr.patients (first_name,'
         . " last_name, date_of_birth) SELECT 'Crowd', 'Number' || n,"
         . " '1990-01-01' FROM generate_series(1, $crowd) AS n RETURNING id");
-}
-
-# Each asks once, over a connection of its own that is open before.
-sub all_at_once {
-    my @patients = @_;
-    my $parts = 4;
-    my @pids;
-
-    for my $part (0 .. $parts - 1) {
-        my $pid = fork;
-        die "fork: $!" unless defined $pid;
-        if ($pid) {
-            push @pids, $pid;
-            next;
-        }
-        my $done = eval {
-            ask($part, @patients[grep { $_ % $parts == $part }
-                0 .. $#patients]);
-            1;
-        };
-        print STDERR $@ unless $done;
-        POSIX::_exit($done ? 0 : 1);
-    }
-    wait_until(30, sub { 4 == (my @ready = glob $env->dir . '/ready.*') })
-        or die "no crowd\n";
-    write_file($env->dir . '/go', '');
-    for (@pids) {
-        waitpid $_, 0;
-        die "a client process failed\n" if $?;
-    }
-    return [map { @{ JSON::PP::decode_json(read_file($env->dir
-        . "/answers.$_")) } } 0 .. $parts - 1];
-}
-
-sub ask {
-    my ($part, @patients) = @_;
-    my @answers;
-    my $crowd = EHR::Crowd->new(port => $env->port,
-        connections => scalar @patients);
-
-    $crowd->connect_all;
-    write_file($env->dir . "/ready.$part", '');
-    wait_until(30, sub { -e $env->dir . '/go' }) or die "nobody said go\n";
-    $crowd->run(
-        next => sub {
-            my $patient = shift @patients or return undef;
-            return { method => 'POST', path => '/appointments',
-                token => $place->{tokens}[0], body => JSON::PP::encode_json({
-                    patientId => $patient, doctorId => $place->{doctors}[0],
-                    start => iso($place->{first} + 12 * 3600),
-                    durationMinutes => 30, type => 'CONSULTATION' }) };
-        },
-        done => sub { push @answers, $_[2] });
-    write_file($env->dir . "/answers.$part", JSON::PP::encode_json(\@answers));
 }
