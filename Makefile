@@ -9,6 +9,8 @@
 # make bench    measurements against pgbench and plain nginx
 # make replay   110,527 real appointments, booked and proved (docs/replay.md);
 #               DATA=../shared/data/appointments
+# make replay-inpatient    275 admissions with their movements, as they were
+#               and then all at once; DATA=../shared/data/inpatient
 # make import DATA=folder    FHIR R4 bundles into the running hospital
 # make migrate, make audit-verify    of the running hospital's database
 # make install  the module into nginx's modules (MODULES_DIR=, DESTDIR=)
@@ -26,8 +28,8 @@ MODULE = $(BUILD)/ngx_http_ehr_module.so
 
 export LC_ALL = C.UTF-8
 
-.PHONY: module run stop test soak sanitize bench replay import migrate \
-        audit-verify install clean
+.PHONY: module run stop test soak sanitize bench replay replay-inpatient \
+        import migrate audit-verify install clean
 
 module:
 	@tools/install-packages build
@@ -73,6 +75,15 @@ replay:
 	        "$(data); name it with DATA="; exit 0; }; \
 	tools/install-packages build run && tools/build-module $(BUILD) \
 	    && tools/replay "$(data)"
+
+replay-inpatient: data = $(or $(DATA),../shared/data/inpatient)
+replay-inpatient:
+	@ls $(data)/transfers.csv* > /dev/null 2>&1 \
+	    || { echo "replay-inpatient: skipped, there is no file of movements" \
+	        "in $(data); name its folder with DATA="; exit 0; }; \
+	tools/install-packages build run && tools/build-module $(BUILD) \
+	    && tools/replay-inpatient "$(data)" \
+	    && tools/replay-inpatient --together "$(data)"
 
 import:
 	@test -n "$(DATA)" || { echo "usage: make import DATA=folder" >&2; exit 1; }
