@@ -1,0 +1,105 @@
+-- Admissions and beds beyond what their descriptors say; the functions decide
+-- who may, which bed, and what is refused (sql/README.md).
+
+-- Admits, plans or waits.
+-- $1 id; $2 patient; $3 bed; $4 hospital; $5 ward; $6 room class;
+-- $7 isolation; $8 equipment, an array; $9 type; $10 admitting doctor;
+-- $11 diagnosis; $12 its code; $13 expected discharge; $14 appointment;
+-- $15 the mother's admission; $16 admitted at; $17 planned start; $18 planned
+-- end; $19 whether it waits if nothing is free; $20 reason; $21 additional
+-- data; $22 beds to try first, an array; from $3 on each may be null, but $9
+-- name: ADMISSION_CREATE
+SELECT ehr.admission_create($1::uuid, $2::uuid, $3::uuid, $4::uuid,
+           $5::uuid, $6::uuid, $7::boolean, $8::text[], $9::text, $10::uuid,
+           $11::text, $12::text, $13::timestamptz, $14::uuid, $15::uuid,
+           $16::timestamptz, $17::timestamptz, $18::timestamptz,
+           $19::boolean, $20::text, $21::jsonb, $22::uuid[]);
+
+-- Makes a plan or a wait an admission.
+-- $1 id; $2 version or null; $3 bed; $4 hospital; $5 ward; $6 room class;
+-- $7 isolation; $8 equipment, an array; $9 admitted at; $10 reason; $11 beds
+-- to try first, an array
+-- name: ADMISSION_ADMIT
+SELECT ehr.admission_admit($1::uuid, $2::integer, $3::uuid, $4::uuid,
+           $5::uuid, $6::uuid, $7::boolean, $8::text[], $9::timestamptz,
+           $10::text, $11::uuid[]);
+
+-- $1 id; $2 version or null; $3 bed; $4 hospital; $5 ward; $6 room class;
+-- $7 isolation; $8 equipment, an array; $9 when; $10 reason; $11 beds to try
+-- first, an array
+-- name: ADMISSION_TRANSFER
+SELECT ehr.admission_transfer($1::uuid, $2::integer, $3::uuid, $4::uuid,
+           $5::uuid, $6::uuid, $7::boolean, $8::text[], $9::timestamptz,
+           $10::text, $11::uuid[]);
+
+-- $1 id; $2 version or null; $3 the other admission; $4 when; $5 reason
+-- name: ADMISSION_SWAP
+SELECT ehr.admission_swap($1::uuid, $2::integer, $3::uuid, $4::timestamptz,
+           $5::text);
+
+-- $1 id; $2 version or null; $3 ORDERED, DONE or WITHDRAWN; $4 disposition;
+-- $5 when; $6 reason
+-- name: ADMISSION_DISCHARGE
+SELECT ehr.admission_discharge($1::uuid, $2::integer, $3::text, $4::text,
+           $5::timestamptz, $6::text);
+
+-- $1 id; $2 version or null; $3 until when, or null; $4 reason
+-- name: ADMISSION_LEAVE
+SELECT ehr.admission_leave($1::uuid, $2::integer, $3::timestamptz,
+           $4::text);
+
+-- $1 id; $2 version or null
+-- name: ADMISSION_RETURN
+SELECT ehr.admission_return($1::uuid, $2::integer);
+
+-- $1 id; $2 version or null; $3 reason
+-- name: ADMISSION_CANCEL
+SELECT ehr.admission_cancel($1::uuid, $2::integer, $3::text);
+
+-- Where the patient lay, oldest first; no row: no such admission.
+-- $1 admission  → its id, patient, JSON
+-- name: ADMISSION_MOVEMENTS
+SELECT a.id, a.patient_id,
+       coalesce((
+           SELECT json_agg(json_build_object('id', m.id, 'kind', m.kind,
+                      'bedId', m.bed_id, 'wardRoomId', m.ward_room_id,
+                      'wardId', m.ward_id,
+                      'roomingIn', m.seat > 0,
+                      'start', ehr.rfc3339_exact(lower(m.during)),
+                      'end', ehr.rfc3339_exact(upper(m.during)),
+                      'reason', m.reason,
+                      'cancelled', m.cancelled_at IS NOT NULL,
+                      'createdAt', ehr.rfc3339_exact(m.created_at),
+                      'createdBy', m.created_by)
+                      ORDER BY lower(m.during), m.id)
+             FROM ehr.admission_movements m
+            WHERE m.admission_id = a.id), '[]') AS shown
+  FROM ehr.admissions a
+ WHERE a.id = $1::uuid AND a.deleted_at IS NULL;
+
+-- To AVAILABLE, CLEANING or OUT_OF_SERVICE.
+-- $1 id; $2 version or null; $3 status; $4 reason
+-- name: BED_STATUS
+SELECT ehr.bed_status($1::uuid, $2::integer, $3::text, $4::text);
+
+-- The last statuses of a bed, newest first; no row: no such bed.  Nobody but
+-- who sees all patients reads the changes.
+-- $1 bed; $2 how many; $3 before when, or null  → its id, null, JSON
+-- name: BED_HISTORY
+SELECT b.id, NULL::uuid AS patient_id,
+       coalesce((
+           SELECT json_agg(json_build_object('id', c.id, 'was', c.was,
+                      'status', c.status, 'reason', c.reason,
+                      'admissionId', c.admission_id,
+                      'actorId', c.actor_id,
+                      'at', ehr.rfc3339_exact(c.at))
+                      ORDER BY c.at DESC, c.id DESC)
+             FROM (SELECT h.* FROM ehr.bed_status_changes h
+                    WHERE h.bed_id = b.id
+                      AND ($3::timestamptz IS NULL
+                           OR h.at < $3::timestamptz)
+                    ORDER BY h.at DESC, h.id DESC
+                    LIMIT least(coalesce($2::integer, 100), 1000)) AS c),
+           '[]') AS shown
+  FROM ehr.beds b
+ WHERE b.id = $1::uuid;
