@@ -744,22 +744,20 @@ BEGIN
            count(*) FILTER (WHERE upper_inf(m.during)) AS open,
            bool_and(m.bed_id = a.bed_id AND m.ward_id = a.ward_id)
                FILTER (WHERE upper_inf(m.during)) AS is_there,
-           count(b.id) AS beds, count(p.id) AS patients
+           array_agg((m.bed_id, m.seat, m.during) ORDER BY m.during) AS beds,
+           array_agg((m.patient_id, 1, m.during) ORDER BY m.during)
+               AS patients
       INTO lain
       FROM ehr.admission_movements m
-      LEFT JOIN ehr.resources rb
-        ON rb.kind = 'bed' AND rb.entity_id = m.bed_id
-      LEFT JOIN ehr.claims b
-        ON b.ref = m.admission_id AND b.kind = 'admission'
-       AND b.resource = rb.id AND b.seat = m.seat AND b.during = m.during
-      LEFT JOIN ehr.resources rp
-        ON rp.kind = 'patient' AND rp.entity_id = m.patient_id
-      LEFT JOIN ehr.claims p
-        ON p.ref = m.admission_id AND p.kind = 'admission'
-       AND p.resource = rp.id AND p.seat = 1 AND p.during = m.during
      WHERE m.admission_id = admission AND m.cancelled_at IS NULL;
 
-    SELECT count(*) FILTER (WHERE c.kind = 'admission') AS lying,
+    -- By ref, then by number: no plan of this ever reads more.
+    SELECT array_agg((r.entity_id, c.seat, c.during) ORDER BY c.during)
+               FILTER (WHERE c.kind = 'admission' AND r.kind = 'bed')
+               AS beds,
+           array_agg((r.entity_id, c.seat, c.during) ORDER BY c.during)
+               FILTER (WHERE c.kind = 'admission' AND r.kind <> 'bed')
+               AS patients,
            count(*) FILTER (WHERE c.kind = 'reservation') AS reserved,
            bool_and(r.kind = 'bed' AND r.entity_id = a.bed_id AND c.seat = 0
                AND CASE a.status
@@ -772,8 +770,8 @@ BEGIN
       JOIN ehr.resources r ON r.id = c.resource
      WHERE c.ref = admission AND c.kind IN ('admission', 'reservation');
 
-    IF lain.beds <> lain.moves OR lain.patients <> lain.moves
-       OR claimed.lying <> 2 * lain.moves
+    IF lain.beds IS DISTINCT FROM claimed.beds
+       OR lain.patients IS DISTINCT FROM claimed.patients
     THEN
         RETURN false;
     END IF;
@@ -830,8 +828,6 @@ CREATE CONSTRAINT TRIGGER admission_movements_claims
     DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION ehr.check_stay('admission_id');
 
--- Claims are compared when their admission is; here only whether they have
--- one at all that was.
 CREATE CONSTRAINT TRIGGER claims_admission
     AFTER INSERT ON ehr.claims DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (NEW.kind IN ('admission', 'reservation'))
@@ -1033,17 +1029,19 @@ CREATE FUNCTION ehr.beds_wished(wish ehr.bed_wish, tried uuid[],
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    one  record;
+    one       record;
     left_over integer := most;
+
+    -- Who comes later waits for what is now in the way: claims say when.
+    usable    text[] := CASE WHEN wish.is_now THEN ARRAY['AVAILABLE']
+        ELSE ARRAY['AVAILABLE', 'OCCUPIED', 'RESERVED', 'CLEANING'] END;
 BEGIN
     FOR one IN
         SELECT b.id, r.id AS room, r.sex_policy
           FROM ehr.beds b
           JOIN ehr.ward_rooms r ON r.id = b.ward_room_id
           JOIN ehr.wards w ON w.id = r.ward_id
-         WHERE b.deleted_at IS NULL
-           AND (b.status = 'AVAILABLE'
-                OR NOT wish.is_now AND b.status <> 'OUT_OF_SERVICE')
+         WHERE b.deleted_at IS NULL AND b.status = ANY (usable)
            AND ehr.bed_suits(b, r, w, wish)
            AND b.id <> ALL (tried)
          ORDER BY cardinality(b.equipment)
