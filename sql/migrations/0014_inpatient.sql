@@ -1125,28 +1125,58 @@ BEGIN
 END
 $$;
 
--- Refuses for want of a bed, and says which are free next.
-CREATE FUNCTION ehr.refuse_bed(rule text, wish ehr.bed_wish) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER
+-- What a refusal says is free next: of the kind that is asked for, or in the
+-- ward of the bed that was to be.
+CREATE FUNCTION ehr.beds_expected_json(wish ehr.bed_wish) RETURNS json
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    next json;
 BEGIN
-    -- In the ward of the bed that was to be.
     IF wish.bed_id IS NOT NULL THEN
         SELECT r.ward_id INTO wish.ward_id
           FROM ehr.beds b JOIN ehr.ward_rooms r ON r.id = b.ward_room_id
          WHERE b.id = wish.bed_id;
     END IF;
 
-    SELECT json_agg(json_build_object('bedId', e.bed_id, 'wardId', e.ward_id,
-               'expectedAt', ehr.rfc3339(e.expected_at), 'status', e.status))
-      INTO next
-      FROM ehr.beds_expected(wish, 5) AS e;
+    RETURN coalesce((
+        SELECT json_agg(json_build_object('bedId', e.bed_id,
+                   'wardId', e.ward_id,
+                   'expectedAt', ehr.rfc3339(e.expected_at),
+                   'status', e.status))
+          FROM ehr.beds_expected(wish, 5) AS e), '[]');
+END
+$$;
 
+-- The same for whoever may ask for a bed, and for anybody who would lie there.
+CREATE FUNCTION ehr.beds_expected_next(bed uuid, hospital uuid, ward uuid,
+    room_class uuid, isolation boolean, equipment text[]) RETURNS json
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wish ehr.bed_wish;
+BEGIN
+    IF NOT ehr.actor_may('admissions.write') THEN
+        PERFORM ehr.refuse('EH403', 'forbidden');
+    END IF;
+
+    wish.bed_id := bed;
+    wish.hospital_id := hospital;
+    wish.ward_id := ward;
+    wish.room_class_id := room_class;
+    wish.isolation := isolation;
+    wish.equipment := equipment;
+
+    RETURN ehr.beds_expected_json(wish);
+END
+$$;
+
+-- Refuses for want of a bed, and says which are free next.
+CREATE FUNCTION ehr.refuse_bed(rule text, wish ehr.bed_wish) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     PERFORM ehr.refuse_rule('EH409', rule, CASE
         WHEN wish.bed_id IS NOT NULL THEN 'bedId' ELSE '' END,
-        jsonb_build_object('expected', coalesce(next, '[]')));
+        jsonb_build_object('expected', ehr.beds_expected_json(wish)));
 END
 $$;
 
@@ -2212,6 +2242,7 @@ GRANT EXECUTE ON FUNCTION
     ehr.is_inside(text), ehr.rfc3339_exact(timestamptz),
     ehr.beds_free(uuid, uuid, uuid, uuid, boolean, text[], timestamptz,
         timestamptz, integer),
+    ehr.beds_expected_next(uuid, uuid, uuid, uuid, boolean, text[]),
     ehr.admission_create(uuid, uuid, uuid, uuid, uuid, uuid, boolean, text[],
         text, uuid, text, text, timestamptz, uuid, uuid, timestamptz,
         timestamptz, timestamptz, boolean, text, jsonb, uuid[]),
