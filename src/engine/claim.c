@@ -152,7 +152,8 @@ ehr_engine_claim_locked(ehr_engine_t *engine, const ehr_engine_uuid_t *act,
     ehr_engine_tentative_change(engine);
 
     for (i = 0; i < n; i++) {
-        (void) ehr_engine_tentative_add(engine, &key, &items[i], deadline);
+        (void) ehr_engine_tentative_add(engine, &key, &items[i], 0,
+                                         deadline);
     }
 
     ehr_engine_tentative_changed(engine);
@@ -366,6 +367,7 @@ ehr_engine_releasing(ehr_engine_t *engine, int32_t number, int64_t until)
     index = ehr_engine_index(engine->root, number);
 
     if (index == EHR_ENGINE_NOBODY) {
+        ehr_engine_bed_releasing(engine->root, number, until);
         return;
     }
 

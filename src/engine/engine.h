@@ -448,7 +448,8 @@ typedef struct {
 
 /* The feed's (see its section for what they return besides).
  *
- * A bed that is new, or is different; its stays are kept.  What a bed says of
+ * A bed that is new, or is different; its stays are kept, and its uuid never
+ * changes.  What a bed says of
  * its room counts for itself only, so if a room changes all its beds are to
  * be fed.  EHR_ENGINE_FULL: nobody is told any more that there is no bed. */
 ehr_engine_result_t ehr_engine_feed_bed(ehr_engine_t *engine,
@@ -533,7 +534,8 @@ ehr_engine_result_t ehr_engine_bed_claim(ehr_engine_t *engine,
 /* The best n of those that are free, best first, without holding anything and
  * without the lock; for advice, and what might be offered.  Claims under way
  * count as taken.  Fewer than n: there are no more.  EHR_ENGINE_ASK: that is
- * not certain; found and *count are set all the same, though maybe to none. */
+ * not certain; found and *count are set all the same, though maybe to none.
+ * Of a bed that is named, found says why it is not free, *count whether. */
 ehr_engine_result_t ehr_engine_bed_find(ehr_engine_t *engine,
     const ehr_engine_bed_wish_t *wish, ehr_engine_bed_found_t *found,
     size_t n, size_t *count);

@@ -123,6 +123,7 @@ ehr_engine_feed_reset(ehr_engine_root_t *root, uint32_t first_day)
     ehr_engine_shapes_reset(root);
     ehr_engine_pool_reset(&root->page_pool);
     ehr_engine_summaries_reset(root);
+    ehr_engine_beds_reset(root);
 }
 
 

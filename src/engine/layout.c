@@ -12,6 +12,7 @@
 #define EHR_ENGINE_DEFAULT_GROUPS       1024
 #define EHR_ENGINE_DEFAULT_TENTATIVE    16384
 #define EHR_ENGINE_DEFAULT_STALE_AFTER  2000
+#define EHR_ENGINE_DEFAULT_BEDS         1024
 
 #define EHR_ENGINE_PLACES_MAX           65535
 #define EHR_ENGINE_TABLE_MAX            0x10000000
@@ -25,6 +26,7 @@ static uint32_t ehr_engine_chains(uint32_t entries);
 static void ehr_engine_root_fill(ehr_engine_root_t *root,
     const ehr_engine_config_t *config);
 static uint64_t ehr_engine_divide(ehr_engine_root_t *root);
+static uint64_t ehr_engine_divide_beds(ehr_engine_root_t *root, uint64_t end);
 
 
 size_t
@@ -148,6 +150,15 @@ ehr_engine_complete(ehr_engine_config_t *config)
     ehr_engine_default(shapes, config->resources * 16);
     ehr_engine_default(tentative, EHR_ENGINE_DEFAULT_TENTATIVE);
     ehr_engine_default(stale_after, EHR_ENGINE_DEFAULT_STALE_AFTER);
+    ehr_engine_default(beds, EHR_ENGINE_DEFAULT_BEDS);
+
+    if (config->beds > EHR_ENGINE_BEDS_MAX) {
+        return 0;
+    }
+
+    ehr_engine_default(bed_rooms, config->beds);
+    ehr_engine_default(bed_groups, config->beds / 16 + 64);
+    ehr_engine_default(stays, config->beds * 2);
 
 #undef ehr_engine_default
 
@@ -156,6 +167,9 @@ ehr_engine_complete(ehr_engine_config_t *config)
            && config->groups <= EHR_ENGINE_TABLE_MAX
            && config->shapes <= EHR_ENGINE_TABLE_MAX
            && config->tentative <= EHR_ENGINE_TABLE_MAX
+           && config->bed_rooms <= EHR_ENGINE_TABLE_MAX
+           && config->bed_groups <= EHR_ENGINE_TABLE_MAX
+           && config->stays <= EHR_ENGINE_TABLE_MAX
            && config->pages <= EHR_ENGINE_TABLE_MAX;
 }
 
@@ -190,12 +204,28 @@ ehr_engine_root_fill(ehr_engine_root_t *root,
     root->place_mask = ehr_engine_chains(config->places) - 1;
     root->group_mask = ehr_engine_chains(config->groups) - 1;
 
+    root->bed_words = (config->beds + 63) / 64;
+    root->bed_mask = ehr_engine_chains(config->beds) - 1;
+    root->bed_room_mask = ehr_engine_chains(config->bed_rooms) - 1;
+    root->bed_group_mask = ehr_engine_chains(config->bed_groups) - 1;
+
     root->resource_pool.most = config->resources;
     root->group_pool.most = config->groups;
     root->place_pool.most = config->places;
     root->shape_pool.most = config->shapes;
     root->tentative_pool.most = config->tentative;
+    root->bed_pool.most = config->beds;
+    root->bed_room_pool.most = config->bed_rooms;
+    root->bed_group_pool.most = config->bed_groups;
+    root->stay_pool.most = config->stays;
 }
+
+
+#define ehr_engine_place(offset, n, type)                                     \
+    root->offset = end;                                                       \
+    end += (uint64_t) (n) * sizeof(type);                                     \
+    end = (end + EHR_ENGINE_ALIGNMENT - 1)                                    \
+          & ~(uint64_t) (EHR_ENGINE_ALIGNMENT - 1)
 
 
 /* Sets the tables' offsets; returns that of the pages, which come last. */
@@ -203,12 +233,6 @@ static uint64_t
 ehr_engine_divide(ehr_engine_root_t *root)
 {
     uint64_t  end, resources, chains;
-
-#define ehr_engine_place(offset, n, type)                                     \
-    root->offset = end;                                                       \
-    end += (uint64_t) (n) * sizeof(type);                                     \
-    end = (end + EHR_ENGINE_ALIGNMENT - 1)                                    \
-          & ~(uint64_t) (EHR_ENGINE_ALIGNMENT - 1)
 
     resources = root->resource_pool.most;
     chains = (uint64_t) root->hash_mask + 1;
@@ -235,12 +259,44 @@ ehr_engine_divide(ehr_engine_root_t *root)
     ehr_engine_place(act_heads, root->act_mask + 1, uint32_t);
     ehr_engine_place(tentatives, root->tentative_pool.most,
                      ehr_engine_tentative_t);
+    end = ehr_engine_divide_beds(root, end);
     root->pages = end;
-
-#undef ehr_engine_place
 
     return end;
 }
+
+
+/* Those of beds, from end on; returns their end. */
+static uint64_t
+ehr_engine_divide_beds(ehr_engine_root_t *root, uint64_t end)
+{
+    uint64_t  beds, chains;
+
+    beds = root->bed_pool.most;
+    chains = (uint64_t) root->bed_mask + 1;
+
+    ehr_engine_place(beds, beds, ehr_engine_bed_record_t);
+    ehr_engine_place(beds_by_number, chains, uint32_t);
+    ehr_engine_place(beds_by_uuid, chains, uint32_t);
+    ehr_engine_place(bed_traits, beds, uint32_t);
+    ehr_engine_place(bed_orders, beds, uint32_t);
+    ehr_engine_place(bed_rows, EHR_ENGINE_BEDS_ROWS * root->bed_words,
+                     uint64_t);
+    ehr_engine_place(bed_rooms, root->bed_room_pool.most,
+                     ehr_engine_bed_room_t);
+    ehr_engine_place(bed_room_heads, root->bed_room_mask + 1, uint32_t);
+    ehr_engine_place(bed_groups, root->bed_group_pool.most,
+                     ehr_engine_bed_group_t);
+    ehr_engine_place(bed_group_heads, root->bed_group_mask + 1, uint32_t);
+    ehr_engine_place(bed_group_rows, (uint64_t) root->bed_group_pool.most
+                                     * root->bed_words, uint64_t);
+    ehr_engine_place(bed_buckets, chains, ehr_engine_bucket_t);
+    ehr_engine_place(stays, root->stay_pool.most, ehr_engine_stay_t);
+
+    return end;
+}
+
+#undef ehr_engine_place
 
 
 /* -- keys ------------------------------------------------------------------ */

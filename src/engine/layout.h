@@ -126,14 +126,86 @@ typedef struct {
     ehr_engine_key_t    act;
     uint32_t            next;           /* of its resource's chain, or free */
     uint32_t            next_act;
-    uint32_t            unused[2];
+    uint32_t            bed;            /* 0, or of a bed: IS_BED and who is to
+                                         * lie there; times are seconds then */
+    uint32_t            unused;
 } ehr_engine_tentative_t;
+
+/* In bed; the rest is the sex that counts for the room, 0: it does not. */
+#define EHR_ENGINE_IS_BED           0x80000000
 
 /* The tentative claims of the resources of one hash. */
 typedef struct {
     uint32_t            sequence;       /* odd: being changed */
     uint32_t            head;
 } ehr_engine_bucket_t;
+
+
+/* -- beds ------------------------------------------------------------------ */
+
+/* The groups of beds a bed is in. */
+typedef enum {
+    EHR_ENGINE_OF_HOSPITAL = 0,
+    EHR_ENGINE_OF_WARD,
+    EHR_ENGINE_OF_CLASS,
+    EHR_ENGINE_OF
+} ehr_engine_of_t;
+
+typedef struct {
+    int32_t             number;         /* 0: not in use */
+    uint32_t            next_number;    /* of its chain, or free */
+    uint32_t            next_uuid;
+    uint32_t            next_room;      /* of its room's beds */
+    uint32_t            room;           /* reference */
+    uint32_t            groups[EHR_ENGINE_OF];
+    uint32_t            stay;           /* first of them */
+    uint32_t            status;
+    uint32_t            occupant;       /* sex */
+    uint32_t            unused;
+    int64_t             releasing;      /* until then */
+    ehr_engine_key_t    uuid;
+} ehr_engine_bed_record_t;
+
+/* What a search looks at of each bed it comes upon, in an array of its own:
+ * attributes (isolation, then equipment), policy << 16, age << 18, the sexes
+ * that lie in its room << 20, a bit each. */
+#define EHR_ENGINE_TRAIT_POLICY     16
+#define EHR_ENGINE_TRAIT_AGE        18
+#define EHR_ENGINE_TRAIT_SEXES      20
+
+#define EHR_ENGINE_ATTRIBUTES       16
+#define EHR_ENGINE_ATTRIBUTES_MASK  0xffff
+
+/* Rows with a bit for each bed; groups of beds have one each besides. */
+#define EHR_ENGINE_BEDS_STATUS      0   /* + status - 1 */
+#define EHR_ENGINE_BEDS_WITH        5   /* + attribute */
+#define EHR_ENGINE_BEDS_ENDLESS     21  /* has a stay with an open end */
+#define EHR_ENGINE_BEDS_UNKNOWN     22  /* something of it did not fit */
+#define EHR_ENGINE_BEDS_POLICY      23  /* + MALE or FEMALE - 1 */
+#define EHR_ENGINE_BEDS_AGE         25  /* + age - 1 */
+#define EHR_ENGINE_BEDS_ROWS        28
+
+typedef struct {
+    ehr_engine_key_t    uuid;
+    uint32_t            next;           /* of its chain */
+    uint32_t            bed;            /* first of them */
+    uint32_t            sexes[4];       /* how many of each lie there */
+} ehr_engine_bed_room_t;
+
+typedef struct {
+    ehr_engine_key_t    uuid;
+    uint32_t            next;           /* of its chain */
+    uint32_t            of;             /* ehr_engine_of_t */
+    uint64_t            version;
+} ehr_engine_bed_group_t;
+
+typedef struct {
+    uint32_t            next;           /* of the same bed, or free */
+    uint32_t            from;
+    uint32_t            to;
+    uint32_t            unused;
+    ehr_engine_key_t    act;            /* all zero: none */
+} ehr_engine_stay_t;
 
 
 /* -- summaries ------------------------------------------------------------- */
@@ -154,7 +226,7 @@ typedef struct {
 /* -- the root -------------------------------------------------------------- */
 
 #define EHR_ENGINE_MAGIC            0x31454e4745524845  /* "EHREGNE1" */
-#define EHR_ENGINE_LAYOUT           1
+#define EHR_ENGINE_LAYOUT           2
 
 /* How much of a table is in use. */
 typedef struct {
@@ -178,6 +250,10 @@ struct ehr_engine_root_s {
     uint32_t            shape_mask;
     uint32_t            place_mask;
     uint32_t            group_mask;
+    uint32_t            bed_words;      /* of a row of beds */
+    uint32_t            bed_mask;       /* of chains of beds */
+    uint32_t            bed_room_mask;
+    uint32_t            bed_group_mask;
 
     /* offsets of the tables */
     uint64_t            resources;
@@ -197,6 +273,19 @@ struct ehr_engine_root_s {
     uint64_t            buckets;
     uint64_t            act_heads;
     uint64_t            tentatives;
+    uint64_t            beds;
+    uint64_t            beds_by_number;
+    uint64_t            beds_by_uuid;
+    uint64_t            bed_traits;
+    uint64_t            bed_orders;
+    uint64_t            bed_rows;
+    uint64_t            bed_rooms;
+    uint64_t            bed_room_heads;
+    uint64_t            bed_groups;
+    uint64_t            bed_group_heads;
+    uint64_t            bed_group_rows;
+    uint64_t            bed_buckets;
+    uint64_t            stays;
     uint64_t            pages;
 
     /* what everybody reads */
@@ -210,17 +299,27 @@ struct ehr_engine_root_s {
     int32_t             writing __attribute__((aligned(64)));
     uint32_t            group_sequence; /* odd: groups are being changed */
     uint32_t            is_sorted;      /* uuids ascend with the index */
-    uint32_t            unused;
+    uint32_t            bed_sequence;   /* odd: beds are being changed */
     ehr_engine_key_t    last_uuid;
     ehr_engine_pool_t   resource_pool;
     ehr_engine_pool_t   group_pool;
     ehr_engine_pool_t   place_pool;
     ehr_engine_pool_t   shape_pool;
     ehr_engine_pool_t   page_pool;
+    ehr_engine_pool_t   bed_pool;
+    ehr_engine_pool_t   bed_room_pool;
+    ehr_engine_pool_t   bed_group_pool;
+    ehr_engine_pool_t   stay_pool;
 
     /* under the mutex */
     int32_t             changing __attribute__((aligned(64)));
+    uint32_t            held_sequence;  /* odd: tentative claims of beds are
+                                         * being changed */
+    uint32_t            held;           /* how many of those there are */
     ehr_engine_pool_t   tentative_pool;
+
+    /* of anybody */
+    int64_t             bed_releasing;  /* any bed until then */
 
     uint64_t            claims_held;
     uint64_t            claims_taken;
@@ -270,6 +369,58 @@ ehr_engine_tentative_at(ehr_engine_root_t *root, uint32_t reference)
 {
     return ehr_engine_table(root, tentatives, ehr_engine_tentative_t)
            + (reference - 1);
+}
+
+static inline ehr_engine_bed_record_t *
+ehr_engine_bed_at(ehr_engine_root_t *root, uint32_t index)
+{
+    return ehr_engine_table(root, beds, ehr_engine_bed_record_t) + index;
+}
+
+static inline ehr_engine_bed_room_t *
+ehr_engine_bed_room_at(ehr_engine_root_t *root, uint32_t reference)
+{
+    return ehr_engine_table(root, bed_rooms, ehr_engine_bed_room_t)
+           + (reference - 1);
+}
+
+static inline ehr_engine_bed_group_t *
+ehr_engine_bed_group_at(ehr_engine_root_t *root, uint32_t reference)
+{
+    return ehr_engine_table(root, bed_groups, ehr_engine_bed_group_t)
+           + (reference - 1);
+}
+
+static inline ehr_engine_stay_t *
+ehr_engine_stay_at(ehr_engine_root_t *root, uint32_t reference)
+{
+    return ehr_engine_table(root, stays, ehr_engine_stay_t) + (reference - 1);
+}
+
+static inline uint32_t *
+ehr_engine_bed_traits(ehr_engine_root_t *root)
+{
+    return ehr_engine_table(root, bed_traits, uint32_t);
+}
+
+static inline uint32_t *
+ehr_engine_bed_orders(ehr_engine_root_t *root)
+{
+    return ehr_engine_table(root, bed_orders, uint32_t);
+}
+
+static inline uint64_t *
+ehr_engine_bed_row(ehr_engine_root_t *root, uint32_t row)
+{
+    return ehr_engine_table(root, bed_rows, uint64_t)
+           + (size_t) row * root->bed_words;
+}
+
+static inline uint64_t *
+ehr_engine_bed_group_row(ehr_engine_root_t *root, uint32_t reference)
+{
+    return ehr_engine_table(root, bed_group_rows, uint64_t)
+           + (size_t) (reference - 1) * root->bed_words;
 }
 
 static inline uint64_t *
@@ -506,6 +657,9 @@ ehr_engine_result_t ehr_engine_groups_mask(ehr_engine_root_t *root,
 
 ehr_engine_bucket_t *ehr_engine_bucket(ehr_engine_root_t *root,
     int32_t number);
+/* Of beds, whose claims are chained apart. */
+ehr_engine_bucket_t *ehr_engine_bed_bucket(ehr_engine_root_t *root,
+    int32_t number);
 
 /* Takes the mutex, and repairs what a dead process left. */
 void ehr_engine_lock(ehr_engine_t *engine);
@@ -515,17 +669,34 @@ void ehr_engine_unlock(ehr_engine_t *engine);
 void ehr_engine_tentative_change(ehr_engine_t *engine);
 void ehr_engine_tentative_changed(ehr_engine_t *engine);
 
-/* Between those.  0: there is no room. */
+/* Between those.  bed: see ehr_engine_tentative_t.  0: there is no room. */
 int ehr_engine_tentative_add(ehr_engine_t *engine,
-    const ehr_engine_key_t *act, const ehr_engine_item_t *item,
+    const ehr_engine_key_t *act, const ehr_engine_item_t *item, uint32_t bed,
     int64_t deadline);
 /* Ends those of this resource that are over; under the mutex.  Returns how
  * many. */
 uint32_t ehr_engine_tentative_sweep(ehr_engine_t *engine, int32_t number);
+/* The same for all beds. */
+uint32_t ehr_engine_tentative_sweep_beds(ehr_engine_t *engine);
 /* The feed has shown it: ends the act's one of this seat, or else of the
  * lowest, if PostgreSQL gave it another. */
 void ehr_engine_tentative_shown(ehr_engine_t *engine, int32_t number,
     uint32_t seat, uint32_t from, uint32_t to, const ehr_engine_uuid_t *act);
+/* The same for a bed: the act's one of this bed, or else of the bed with the
+ * lowest number. */
+void ehr_engine_tentative_shown_bed(ehr_engine_t *engine, int32_t number,
+    const ehr_engine_uuid_t *act);
+
+/* Whom is_alive() was asked about last. */
+typedef struct {
+    int64_t             now;
+    int32_t             pid;
+    int                 is_alive;
+} ehr_engine_census_t;
+
+/* Whether a claim has ended without anybody having said so. */
+int ehr_engine_tentative_is_over(ehr_engine_t *engine,
+    ehr_engine_census_t *census, const ehr_engine_tentative_t *entry);
 
 
 /* -- seats (seat.c) -------------------------------------------------------- */
@@ -562,5 +733,82 @@ typedef struct {
 ehr_engine_result_t ehr_engine_slots_read(ehr_engine_reading_t *reading,
     const ehr_engine_wish_t *wish, ehr_engine_slot_t *slots, size_t n,
     size_t *count);
+
+
+/* -- beds (bed.c, bed_place.c, bed_stay.c) --------------------------------- */
+
+/* Its index, or EHR_ENGINE_NOBODY; readers do so within a reading. */
+uint32_t ehr_engine_bed_index(ehr_engine_root_t *root, int32_t number);
+ehr_engine_result_t ehr_engine_bed_number(ehr_engine_t *engine,
+    const ehr_engine_key_t *uuid, int32_t *number);
+
+/* Nobody is refused because of it until then; of any process. */
+void ehr_engine_bed_releasing(ehr_engine_root_t *root, int32_t number,
+    int64_t until);
+
+/* Between these, readers of beds wait. */
+void ehr_engine_beds_change(ehr_engine_root_t *root);
+void ehr_engine_beds_changed(ehr_engine_root_t *root);
+
+void ehr_engine_bit(uint64_t *row, uint32_t index, int is_set);
+int ehr_engine_bit_is(uint64_t *row, uint32_t index);
+
+/* In the feed's turn. */
+ehr_engine_result_t ehr_engine_bed_forget(ehr_engine_root_t *root,
+    int32_t number);
+void ehr_engine_beds_reset(ehr_engine_root_t *root);
+
+/* References to a room or group of beds, made if need be; 0: no room. */
+uint32_t ehr_engine_bed_room_intern(ehr_engine_root_t *root,
+    const ehr_engine_key_t *uuid);
+uint32_t ehr_engine_bed_group_intern(ehr_engine_root_t *root,
+    ehr_engine_of_t of, const ehr_engine_key_t *uuid);
+/* One that there is, or 0. */
+uint32_t ehr_engine_bed_group(ehr_engine_root_t *root, ehr_engine_of_t of,
+    const ehr_engine_key_t *uuid);
+/* A bed comes into its room, or leaves it, with who lies there. */
+void ehr_engine_bed_room_join(ehr_engine_root_t *root, uint32_t index);
+void ehr_engine_bed_room_leave(ehr_engine_root_t *root, uint32_t index);
+/* The version of a bed's ward, after it was changed. */
+void ehr_engine_bed_touch(ehr_engine_root_t *root, uint32_t index);
+void ehr_engine_bed_places_reset(ehr_engine_root_t *root);
+
+/* Ends all stays of a bed. */
+void ehr_engine_bed_stays_clear(ehr_engine_root_t *root, uint32_t index);
+
+
+/* -- choosing a bed (bed_search.c) ----------------------------------------- */
+
+/* One try at reading beds, all of them as they were at one moment. */
+typedef struct {
+    ehr_engine_root_t      *root;
+    uint32_t                generation;
+    uint32_t                sequence;
+    uint32_t                held;
+} ehr_engine_bed_reading_t;
+
+/* As ehr_engine_read_begin() and _end(). */
+ehr_engine_result_t ehr_engine_bed_read_begin(ehr_engine_t *engine,
+    ehr_engine_bed_reading_t *reading);
+int ehr_engine_bed_read_end(ehr_engine_bed_reading_t *reading);
+
+/* What somebody looks for. */
+typedef struct {
+    ehr_engine_t                 *engine;
+    const ehr_engine_bed_wish_t  *wish;
+    const ehr_engine_key_t       *act;      /* or NULL */
+
+    /* answer */
+    ehr_engine_bed_found_t       *found;
+    uint32_t                      n;        /* there is room for */
+    uint32_t                      count;
+    int                           is_over;  /* in the way was a claim that is
+                                             * over */
+} ehr_engine_bed_search_t;
+
+/* EHR_ENGINE_OK: as many as there are were found, at least one;
+ * EHR_ENGINE_TAKEN: none; EHR_ENGINE_ASK: fewer than wanted, and there may be
+ * more. */
+ehr_engine_result_t ehr_engine_bed_search(ehr_engine_bed_search_t *search);
 
 #endif /* EHR_ENGINE_LAYOUT_H */

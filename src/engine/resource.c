@@ -87,6 +87,11 @@ ehr_engine_find(ehr_engine_t *engine, ehr_engine_kind_t kind,
 
     root = engine->root;
     key = ehr_engine_key(uuid);
+
+    if (kind == EHR_ENGINE_BED) {
+        return ehr_engine_bed_number(engine, &key, number);
+    }
+
     reference = ehr_engine_load_first(*ehr_engine_uuid_head(root, kind, &key));
 
     for (steps = 0; ehr_engine_is_entry(&root->resource_pool, reference)
@@ -162,7 +167,7 @@ ehr_engine_feed_resource(ehr_engine_t *engine, int32_t number,
     ehr_engine_key_t      key;
     ehr_engine_result_t   result;
 
-    if (kind < EHR_ENGINE_DOCTOR || kind > EHR_ENGINE_BED) {
+    if (kind < EHR_ENGINE_DOCTOR || kind >= EHR_ENGINE_BED) {
         return EHR_ENGINE_INVALID;
     }
 
@@ -285,8 +290,9 @@ ehr_engine_feed_forget(ehr_engine_t *engine, int32_t number)
     index = ehr_engine_index(root, number);
 
     if (index == EHR_ENGINE_NOBODY) {
+        result = ehr_engine_bed_forget(root, number);
         ehr_engine_feed_leave(engine);
-        return EHR_ENGINE_NONE;
+        return result;
     }
 
     resource = ehr_engine_resource_at(root, index);

@@ -22,8 +22,6 @@ ehr_engine_statistics(ehr_engine_t *engine,
     ehr_engine_config_t   wanted;
 
     root = engine->root;
-    memset(&wanted, 0, sizeof(wanted));
-    memset(statistics, 0, sizeof(*statistics));
 
     ehr_engine_room(&statistics->resources, &root->resource_pool);
     ehr_engine_room(&statistics->groups, &root->group_pool);
@@ -31,6 +29,10 @@ ehr_engine_statistics(ehr_engine_t *engine,
     ehr_engine_room(&statistics->shapes, &root->shape_pool);
     ehr_engine_room(&statistics->pages, &root->page_pool);
     ehr_engine_room(&statistics->tentative, &root->tentative_pool);
+    ehr_engine_room(&statistics->beds, &root->bed_pool);
+    ehr_engine_room(&statistics->bed_rooms, &root->bed_room_pool);
+    ehr_engine_room(&statistics->bed_groups, &root->bed_group_pool);
+    ehr_engine_room(&statistics->stays, &root->stay_pool);
 
     statistics->claims_held = ehr_engine_load(root->claims_held);
     statistics->claims_taken = ehr_engine_load(root->claims_taken);
@@ -50,6 +52,10 @@ ehr_engine_statistics(ehr_engine_t *engine,
     ehr_engine_wanted(shapes);
     ehr_engine_wanted(pages);
     ehr_engine_wanted(tentative);
+    ehr_engine_wanted(beds);
+    ehr_engine_wanted(bed_rooms);
+    ehr_engine_wanted(bed_groups);
+    ehr_engine_wanted(stays);
 
 #undef ehr_engine_wanted
 

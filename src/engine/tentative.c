@@ -11,14 +11,6 @@
 #include "layout.h"
 
 
-/* Whom is_alive() was asked about last. */
-typedef struct {
-    int64_t             now;
-    int32_t             pid;
-    int                 is_alive;
-} ehr_engine_census_t;
-
-
 static uint32_t *ehr_engine_tentative_next(ehr_engine_root_t *root,
     uint32_t reference);
 static uint32_t *ehr_engine_act_head(ehr_engine_root_t *root,
@@ -28,8 +20,18 @@ static void ehr_engine_tentative_link(ehr_engine_root_t *root,
 static void ehr_engine_tentative_remove(ehr_engine_root_t *root,
     uint32_t reference);
 static void ehr_engine_tentative_repair(ehr_engine_t *engine);
-static int ehr_engine_tentative_is_over(ehr_engine_t *engine,
-    ehr_engine_census_t *census, const ehr_engine_tentative_t *entry);
+static void ehr_engine_tentative_relink(ehr_engine_root_t *root,
+    int32_t dead);
+static void ehr_engine_tentative_end(ehr_engine_t *engine,
+    uint32_t (*choose)(ehr_engine_root_t *root,
+                       const ehr_engine_tentative_t *shown),
+    const ehr_engine_tentative_t *shown);
+static uint32_t ehr_engine_choose_seat(ehr_engine_root_t *root,
+    const ehr_engine_tentative_t *shown);
+static uint32_t ehr_engine_choose_bed(ehr_engine_root_t *root,
+    const ehr_engine_tentative_t *shown);
+static uint32_t ehr_engine_bucket_sweep(ehr_engine_t *engine,
+    ehr_engine_census_t *census, const ehr_engine_bucket_t *bucket);
 static uint32_t ehr_engine_reap_some(ehr_engine_t *engine,
     uint32_t first, uint32_t end);
 
@@ -54,6 +56,40 @@ ehr_engine_bucket(ehr_engine_root_t *root, int32_t number)
 {
     return ehr_engine_table(root, buckets, ehr_engine_bucket_t)
            + (ehr_engine_mix((uint32_t) number) & root->hash_mask);
+}
+
+
+ehr_engine_bucket_t *
+ehr_engine_bed_bucket(ehr_engine_root_t *root, int32_t number)
+{
+    return ehr_engine_table(root, bed_buckets, ehr_engine_bucket_t)
+           + (ehr_engine_mix((uint32_t) number) & root->bed_mask);
+}
+
+
+static ehr_engine_bucket_t *
+ehr_engine_entry_bucket(ehr_engine_root_t *root,
+    const ehr_engine_tentative_t *entry)
+{
+    return entry->bed ? ehr_engine_bed_bucket(root, entry->number)
+                      : ehr_engine_bucket(root, entry->number);
+}
+
+
+/* Between two of these a chain changes: readers of it wait.  Those of beds
+ * follow many chains. */
+static void
+ehr_engine_entry_step(ehr_engine_root_t *root,
+    const ehr_engine_tentative_t *entry)
+{
+    ehr_engine_bucket_t  *bucket;
+
+    bucket = ehr_engine_entry_bucket(root, entry);
+    ehr_engine_store(bucket->sequence, bucket->sequence + 1);
+
+    if (entry->bed) {
+        ehr_engine_store(root->held_sequence, root->held_sequence + 1);
+    }
 }
 
 
@@ -91,29 +127,70 @@ ehr_engine_tentative_changed(ehr_engine_t *engine)
 }
 
 
+/* Chains of n buckets are emptied, and their readers wait. */
+static void
+ehr_engine_buckets_empty(ehr_engine_bucket_t *buckets, uint32_t n)
+{
+    uint32_t  i;
+
+    for (i = 0; i < n; i++) {
+        ehr_engine_store(buckets[i].sequence, buckets[i].sequence | 1);
+        ehr_engine_store(buckets[i].head, 0);
+    }
+}
+
+
+static void
+ehr_engine_buckets_ready(ehr_engine_bucket_t *buckets, uint32_t n)
+{
+    uint32_t  i;
+
+    for (i = 0; i < n; i++) {
+        ehr_engine_store(buckets[i].sequence, buckets[i].sequence + 1);
+    }
+}
+
+
 /* Makes chains and free list again from the entries, without those that the
  * dead process may have been adding. */
 static void
 ehr_engine_tentative_repair(ehr_engine_t *engine)
 {
-    int32_t                  dead;
-    uint32_t                 i, used, reference;
-    ehr_engine_root_t       *root;
-    ehr_engine_bucket_t     *buckets;
-    ehr_engine_tentative_t  *entry;
+    uint32_t              n, beds;
+    ehr_engine_root_t    *root;
+    ehr_engine_bucket_t  *buckets, *bed_buckets;
 
     root = engine->root;
-    dead = root->changing;
-    used = 0;
+    n = root->hash_mask + 1;
+    beds = root->bed_mask + 1;
     buckets = ehr_engine_table(root, buckets, ehr_engine_bucket_t);
+    bed_buckets = ehr_engine_table(root, bed_buckets, ehr_engine_bucket_t);
 
-    for (i = 0; i <= root->hash_mask; i++) {
-        ehr_engine_store(buckets[i].sequence, buckets[i].sequence | 1);
-        ehr_engine_store(buckets[i].head, 0);
-    }
-
+    ehr_engine_store(root->held_sequence, root->held_sequence | 1);
+    ehr_engine_buckets_empty(buckets, n);
+    ehr_engine_buckets_empty(bed_buckets, beds);
     ehr_engine_clear(ehr_engine_table(root, act_heads, uint32_t),
                      (root->act_mask + 1) * sizeof(uint32_t));
+
+    ehr_engine_tentative_relink(root, root->changing);
+
+    ehr_engine_buckets_ready(buckets, n);
+    ehr_engine_buckets_ready(bed_buckets, beds);
+    ehr_engine_store(root->held_sequence, root->held_sequence + 1);
+
+    ehr_engine_store(root->changing, 0);
+    ehr_engine_count(root->repaired, 1);
+}
+
+
+static void
+ehr_engine_tentative_relink(ehr_engine_root_t *root, int32_t dead)
+{
+    uint32_t                 used, held, reference;
+    ehr_engine_tentative_t  *entry;
+
+    used = 0;
+    held = 0;
     ehr_engine_store(root->tentative_pool.free, 0);
 
     for (reference = root->tentative_pool.top; reference; reference--) {
@@ -130,17 +207,12 @@ ehr_engine_tentative_repair(ehr_engine_t *engine)
         } else {
             ehr_engine_tentative_link(root, reference);
             used++;
+            held += entry->bed != 0;
         }
     }
 
     ehr_engine_store(root->tentative_pool.used, used);
-
-    for (i = 0; i <= root->hash_mask; i++) {
-        ehr_engine_store(buckets[i].sequence, buckets[i].sequence + 1);
-    }
-
-    ehr_engine_store(root->changing, 0);
-    ehr_engine_count(root->repaired, 1);
+    ehr_engine_store(root->held, held);
 }
 
 
@@ -148,11 +220,10 @@ ehr_engine_tentative_repair(ehr_engine_t *engine)
 
 int
 ehr_engine_tentative_add(ehr_engine_t *engine, const ehr_engine_key_t *act,
-    const ehr_engine_item_t *item, int64_t deadline)
+    const ehr_engine_item_t *item, uint32_t bed, int64_t deadline)
 {
     uint32_t                 reference;
     ehr_engine_root_t       *root;
-    ehr_engine_bucket_t     *bucket;
     ehr_engine_tentative_t  *entry;
 
     root = engine->root;
@@ -164,13 +235,13 @@ ehr_engine_tentative_add(ehr_engine_t *engine, const ehr_engine_key_t *act,
     }
 
     entry = ehr_engine_tentative_at(root, reference);
-    bucket = ehr_engine_bucket(root, item->resource);
+    ehr_engine_store(entry->number, item->resource);
+    ehr_engine_store(entry->bed, bed);
 
     /* readers that are still at what it was before */
-    ehr_engine_store(bucket->sequence, bucket->sequence + 1);
+    ehr_engine_entry_step(root, entry);
 
     ehr_engine_store(entry->pid, engine->pid);
-    ehr_engine_store(entry->number, item->resource);
     ehr_engine_store(entry->seat, item->seat);
     ehr_engine_store(entry->from, item->from);
     ehr_engine_store(entry->to, item->to);
@@ -178,8 +249,9 @@ ehr_engine_tentative_add(ehr_engine_t *engine, const ehr_engine_key_t *act,
     ehr_engine_key_store(&entry->act, act);
     ehr_engine_store(entry->state, EHR_ENGINE_TENTATIVE_HELD);
     ehr_engine_tentative_link(root, reference);
+    ehr_engine_store(root->held, root->held + (bed != 0));
 
-    ehr_engine_store(bucket->sequence, bucket->sequence + 1);
+    ehr_engine_entry_step(root, entry);
 
     return 1;
 }
@@ -194,7 +266,7 @@ ehr_engine_tentative_link(ehr_engine_root_t *root, uint32_t reference)
     ehr_engine_tentative_t  *entry;
 
     entry = ehr_engine_tentative_at(root, reference);
-    bucket = ehr_engine_bucket(root, entry->number);
+    bucket = ehr_engine_entry_bucket(root, entry);
     head = ehr_engine_act_head(root, &entry->act);
 
     ehr_engine_store(entry->next, bucket->head);
@@ -212,7 +284,7 @@ ehr_engine_tentative_remove(ehr_engine_root_t *root, uint32_t reference)
     ehr_engine_tentative_t  *entry;
 
     entry = ehr_engine_tentative_at(root, reference);
-    bucket = ehr_engine_bucket(root, entry->number);
+    bucket = ehr_engine_entry_bucket(root, entry);
 
     ehr_engine_store(entry->state, EHR_ENGINE_TENTATIVE_FREE);
 
@@ -224,7 +296,7 @@ ehr_engine_tentative_remove(ehr_engine_root_t *root, uint32_t reference)
 
     ehr_engine_store(*link, entry->next_act);
 
-    ehr_engine_store(bucket->sequence, bucket->sequence + 1);
+    ehr_engine_entry_step(root, entry);
 
     link = &bucket->head;
 
@@ -235,8 +307,9 @@ ehr_engine_tentative_remove(ehr_engine_root_t *root, uint32_t reference)
     ehr_engine_store(*link, entry->next);
     ehr_engine_pool_give(root, &root->tentative_pool,
                          ehr_engine_tentative_next, reference);
+    ehr_engine_store(root->held, root->held - (entry->bed != 0));
 
-    ehr_engine_store(bucket->sequence, bucket->sequence + 1);
+    ehr_engine_entry_step(root, entry);
 }
 
 
@@ -288,10 +361,38 @@ void
 ehr_engine_tentative_shown(ehr_engine_t *engine, int32_t number,
     uint32_t seat, uint32_t from, uint32_t to, const ehr_engine_uuid_t *act)
 {
-    uint32_t                 reference, found, lowest;
-    ehr_engine_key_t         key;
-    ehr_engine_root_t       *root;
-    ehr_engine_tentative_t  *entry;
+    ehr_engine_tentative_t  shown;
+
+    shown.number = number;
+    shown.seat = seat;
+    shown.from = from;
+    shown.to = to;
+    shown.act = ehr_engine_key(act);
+    ehr_engine_tentative_end(engine, ehr_engine_choose_seat, &shown);
+}
+
+
+void
+ehr_engine_tentative_shown_bed(ehr_engine_t *engine, int32_t number,
+    const ehr_engine_uuid_t *act)
+{
+    ehr_engine_tentative_t  shown;
+
+    shown.number = number;
+    shown.act = ehr_engine_key(act);
+    ehr_engine_tentative_end(engine, ehr_engine_choose_bed, &shown);
+}
+
+
+/* Ends one only: what else the act claims is not shown yet. */
+static void
+ehr_engine_tentative_end(ehr_engine_t *engine,
+    uint32_t (*choose)(ehr_engine_root_t *root,
+                       const ehr_engine_tentative_t *shown),
+    const ehr_engine_tentative_t *shown)
+{
+    uint32_t            reference;
+    ehr_engine_root_t  *root;
 
     root = engine->root;
 
@@ -302,29 +403,45 @@ ehr_engine_tentative_shown(ehr_engine_t *engine, int32_t number,
         return;
     }
 
-    key = ehr_engine_key(act);
+    ehr_engine_lock(engine);
+    reference = choose(root, shown);
+
+    if (reference) {
+        ehr_engine_tentative_change(engine);
+        ehr_engine_tentative_remove(root, reference);
+        ehr_engine_tentative_changed(engine);
+    }
+
+    ehr_engine_unlock(engine);
+}
+
+
+static uint32_t
+ehr_engine_choose_seat(ehr_engine_root_t *root,
+    const ehr_engine_tentative_t *shown)
+{
+    uint32_t                 reference, found, lowest;
+    ehr_engine_tentative_t  *entry;
+
     found = 0;
     lowest = UINT32_MAX;
 
-    ehr_engine_lock(engine);
-    ehr_engine_tentative_change(engine);
-
-    for (reference = *ehr_engine_act_head(root, &key); reference;
+    for (reference = *ehr_engine_act_head(root, &shown->act); reference;
          reference = entry->next_act)
     {
         entry = ehr_engine_tentative_at(root, reference);
 
-        if (!ehr_engine_key_equals(&entry->act, &key)
-            || entry->number != number
-            || entry->from != from
-            || entry->to != to)
+        if (!ehr_engine_key_equals(&entry->act, &shown->act)
+            || entry->bed
+            || entry->number != shown->number
+            || entry->from != shown->from
+            || entry->to != shown->to)
         {
             continue;
         }
 
-        if (entry->seat == seat) {
-            found = reference;
-            break;
+        if (entry->seat == shown->seat) {
+            return reference;
         }
 
         if (entry->seat < lowest) {
@@ -333,42 +450,85 @@ ehr_engine_tentative_shown(ehr_engine_t *engine, int32_t number,
         }
     }
 
-    /* one only: the act's other seats are not shown yet */
-    if (found) {
-        ehr_engine_tentative_remove(root, found);
+    return found;
+}
+
+
+static uint32_t
+ehr_engine_choose_bed(ehr_engine_root_t *root,
+    const ehr_engine_tentative_t *shown)
+{
+    int32_t                  lowest;
+    uint32_t                 reference, found;
+    ehr_engine_tentative_t  *entry;
+
+    found = 0;
+    lowest = 0;
+
+    for (reference = *ehr_engine_act_head(root, &shown->act); reference;
+         reference = entry->next_act)
+    {
+        entry = ehr_engine_tentative_at(root, reference);
+
+        if (!ehr_engine_key_equals(&entry->act, &shown->act)
+            || entry->bed == 0)
+        {
+            continue;
+        }
+
+        if (entry->number == shown->number) {
+            return reference;
+        }
+
+        if (found == 0 || entry->number < lowest) {
+            found = reference;
+            lowest = entry->number;
+        }
     }
 
-    ehr_engine_tentative_changed(engine);
-    ehr_engine_unlock(engine);
+    return found;
 }
 
 
 uint32_t
 ehr_engine_tentative_sweep(ehr_engine_t *engine, int32_t number)
 {
-    uint32_t                 reference, next, n;
-    ehr_engine_root_t       *root;
-    ehr_engine_census_t      census;
-    ehr_engine_tentative_t  *entry;
+    uint32_t             n;
+    ehr_engine_census_t  census;
+
+    census.pid = 0;
+    census.is_alive = 0;
+    census.now = engine->host->now(engine->host->data);
+
+    ehr_engine_tentative_change(engine);
+    n = ehr_engine_bucket_sweep(engine, &census,
+                                ehr_engine_bucket(engine->root, number));
+    ehr_engine_tentative_changed(engine);
+    ehr_engine_count(engine->root->reaped, n);
+
+    return n;
+}
+
+
+uint32_t
+ehr_engine_tentative_sweep_beds(ehr_engine_t *engine)
+{
+    uint32_t              i, n;
+    ehr_engine_root_t    *root;
+    ehr_engine_bucket_t  *buckets;
+    ehr_engine_census_t   census;
 
     n = 0;
     root = engine->root;
+    buckets = ehr_engine_table(root, bed_buckets, ehr_engine_bucket_t);
     census.pid = 0;
     census.is_alive = 0;
     census.now = engine->host->now(engine->host->data);
 
     ehr_engine_tentative_change(engine);
 
-    for (reference = ehr_engine_bucket(root, number)->head; reference;
-         reference = next)
-    {
-        entry = ehr_engine_tentative_at(root, reference);
-        next = entry->next;
-
-        if (ehr_engine_tentative_is_over(engine, &census, entry)) {
-            ehr_engine_tentative_remove(root, reference);
-            n++;
-        }
+    for (i = 0; i <= root->bed_mask; i++) {
+        n += ehr_engine_bucket_sweep(engine, &census, &buckets[i]);
     }
 
     ehr_engine_tentative_changed(engine);
@@ -378,26 +538,55 @@ ehr_engine_tentative_sweep(ehr_engine_t *engine, int32_t number)
 }
 
 
-static int
+static uint32_t
+ehr_engine_bucket_sweep(ehr_engine_t *engine, ehr_engine_census_t *census,
+    const ehr_engine_bucket_t *bucket)
+{
+    uint32_t                 reference, next, n;
+    ehr_engine_tentative_t  *entry;
+
+    n = 0;
+
+    for (reference = bucket->head; reference; reference = next) {
+        entry = ehr_engine_tentative_at(engine->root, reference);
+        next = entry->next;
+
+        if (ehr_engine_tentative_is_over(engine, census, entry)) {
+            ehr_engine_tentative_remove(engine->root, reference);
+            n++;
+        }
+    }
+
+    return n;
+}
+
+
+int
 ehr_engine_tentative_is_over(ehr_engine_t *engine,
     ehr_engine_census_t *census, const ehr_engine_tentative_t *entry)
 {
-    if (entry->deadline <= census->now
-        || entry->deadline > census->now + EHR_ENGINE_DEADLINE_MAX)
+    int32_t  pid;
+    int64_t  deadline;
+
+    deadline = ehr_engine_load(entry->deadline);
+
+    if (deadline <= census->now
+        || deadline > census->now + EHR_ENGINE_DEADLINE_MAX)
     {
         return 1;
     }
 
-    if (entry->state == EHR_ENGINE_TENTATIVE_COMMITTED
-        || entry->pid == engine->pid)
+    pid = ehr_engine_load(entry->pid);
+
+    if (ehr_engine_load(entry->state) == EHR_ENGINE_TENTATIVE_COMMITTED
+        || pid == engine->pid)
     {
         return 0;
     }
 
-    if (entry->pid != census->pid) {
-        census->pid = entry->pid;
-        census->is_alive = engine->host->is_alive(engine->host->data,
-                                                  entry->pid);
+    if (pid != census->pid) {
+        census->pid = pid;
+        census->is_alive = engine->host->is_alive(engine->host->data, pid);
     }
 
     return !census->is_alive;
