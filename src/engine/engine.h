@@ -449,9 +449,8 @@ typedef struct {
 /* The feed's (see its section for what they return besides).
  *
  * A bed that is new, or is different; its stays are kept, and its uuid never
- * changes.  What a bed says of
- * its room counts for itself only, so if a room changes all its beds are to
- * be fed.  EHR_ENGINE_FULL: nobody is told any more that there is no bed. */
+ * changes.  What a bed says of its room counts for itself only, so if a room
+ * changes all its beds are to be fed.  EHR_ENGINE_FULL: nobody is told any more that there is no bed. */
 ehr_engine_result_t ehr_engine_feed_bed(ehr_engine_t *engine,
     int32_t resource, const ehr_engine_bed_t *bed);
 
