@@ -23,7 +23,8 @@ typedef struct { u_char bytes[16]; }  ehr_uuid_t;
 
 #define EHR_UUID_TEXT  36
 
-/* UUIDv7 (RFC 9562): time-ordered, 74 random bits, from OpenSSL's RAND.
+/* UUIDv7 (RFC 9562): time-ordered, 74 random bits, from OpenSSL's RAND.  An
+ * id is no secret: what comes next lies in memory.  For one thread.
  * NGX_ERROR if there is no randomness. */
 ngx_int_t ehr_uuid_new(ehr_uuid_t *uuid);
 /* Accepts the 8-4-4-4-12 form in either case only; NGX_ERROR otherwise. */

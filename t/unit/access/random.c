@@ -4,6 +4,8 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "../../../src/access/encoding.h"
@@ -44,6 +46,55 @@ uuids_differ(void **state)
     assert_int_equal(ehr_uuid_new(&one), NGX_OK);
     assert_int_equal(ehr_uuid_new(&two), NGX_OK);
     assert_memory_not_equal(&one.bytes[8], &two.bytes[8], 8);
+}
+
+
+/* More than are drawn at once. */
+static void
+many_uuids_differ(void **state)
+{
+    int                i, k;
+    static ehr_uuid_t  ids[500];
+
+    (void) state;
+
+    for (i = 0; i < 500; i++) {
+        assert_int_equal(ehr_uuid_new(&ids[i]), NGX_OK);
+
+        for (k = 0; k < i; k++) {
+            assert_memory_not_equal(&ids[i].bytes[6], &ids[k].bytes[6], 10);
+        }
+    }
+}
+
+
+static void
+uuids_of_a_child_are_its_own(void **state)
+{
+    int         ends[2], status;
+    pid_t       child;
+    ehr_uuid_t  own, other;
+
+    (void) state;
+
+    assert_int_equal(ehr_uuid_new(&own), NGX_OK);
+    assert_int_equal(pipe(ends), 0);
+
+    child = fork();
+    if (child == 0) {
+        status = ehr_uuid_new(&other) != NGX_OK
+                 || write(ends[1], &other, sizeof(other)) != sizeof(other);
+        _exit(status);
+    }
+
+    assert_int_equal(ehr_uuid_new(&own), NGX_OK);
+    assert_int_equal(read(ends[0], &other, sizeof(other)), sizeof(other));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_memory_not_equal(&own.bytes[6], &other.bytes[6], 10);
+
+    close(ends[0]);
+    close(ends[1]);
 }
 
 
@@ -190,6 +241,8 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(uuid_has_version_variant_and_time),
         cmocka_unit_test(uuids_differ),
+        cmocka_unit_test(many_uuids_differ),
+        cmocka_unit_test(uuids_of_a_child_are_its_own),
         cmocka_unit_test(uuid_text_round_trip),
         cmocka_unit_test(other_forms_of_uuid_are_refused),
         cmocka_unit_test(token_is_base64url_of_n_bytes),
