@@ -550,16 +550,17 @@ CREATE TRIGGER check_no_admission BEFORE UPDATE ON ehr.patients
 
 -- -- rules of movements ----------------------------------------------------
 
--- Refuses who does not belong into the room or the bed.
+-- Refuses who does not belong into the room or the bed; field: of the input,
+-- that named it.
 CREATE FUNCTION ehr.check_belongs(policy text, bed_group text, sex text,
-    age text) RETURNS void
+    age text, field text DEFAULT 'bedId') RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     IF policy IN ('MALE', 'FEMALE') AND sex <> policy THEN
-        PERFORM ehr.refuse_rule('EH409', 'room_sex_policy', 'bedId',
+        PERFORM ehr.refuse_rule('EH409', 'room_sex_policy', field,
             jsonb_build_object('sexPolicy', policy));
     ELSIF NOT ehr.age_fits(bed_group, age) THEN
-        PERFORM ehr.refuse_rule('EH409', 'bed_age_group', 'bedId',
+        PERFORM ehr.refuse_rule('EH409', 'bed_age_group', field,
             jsonb_build_object('ageGroup', bed_group));
     END IF;
 END
@@ -956,8 +957,9 @@ CREATE FUNCTION ehr.check_wish(wish ehr.bed_wish) RETURNS void
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF num_nonnulls(wish.bed_id, wish.hospital_id, wish.ward_id,
-           wish.room_class_id, wish.isolation, wish.equipment) = 0
+    -- One of both: criteria that a named bed need not meet are no criteria.
+    IF (wish.bed_id IS NULL) = (num_nonnulls(wish.hospital_id, wish.ward_id,
+           wish.room_class_id, wish.isolation, wish.equipment) = 0)
     THEN
         PERFORM ehr.refuse_rule('EH422', 'bed_or_criteria', 'bedId');
     END IF;
@@ -2051,6 +2053,11 @@ DECLARE
     wish ehr.bed_wish := ehr.stay_wish(a.id, a.patient_id, a.admitted_at,
         NULL, NULL, NULL, NULL, NULL, NULL, tstzrange(at, NULL), true);
 BEGIN
+    PERFORM ehr.check_belongs(r.sex_policy, b.age_group, wish.sex, wish.age,
+        'otherAdmissionId')
+       FROM ehr.beds b
+       JOIN ehr.ward_rooms r ON r.id = b.ward_room_id
+      WHERE b.id = bed;
     IF NOT ehr.stay_begin(wish, bed, 0, 'SWAP', why) THEN
         PERFORM ehr.refuse_rule('EH409', 'room_sex_policy',
             'otherAdmissionId');
@@ -2238,6 +2245,7 @@ END
 $$;
 
 GRANT EXECUTE ON FUNCTION
+    ehr.refuse_rule(text, text, text, jsonb),
     ehr.age_group(date, timestamptz), ehr.age_fits(text, text),
     ehr.is_inside(text), ehr.rfc3339_exact(timestamptz),
     ehr.beds_free(uuid, uuid, uuid, uuid, boolean, text[], timestamptz,
