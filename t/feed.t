@@ -141,6 +141,35 @@ subtest 'the feed is frozen' => sub {
     wait_until(sub { pages() == 1 }, 'with what was committed meanwhile');
 };
 
+subtest 'hours that the feed has not shown yet' => sub {
+    my $admin = client('admin', $env);
+    my $known = metric('ehr_availability_room{of="resources",is="used"}');
+    my $new = $admin->post('/api/v1/doctors', json => { firstName => 'New',
+        lastName => 'Hours', licenseNumber => 'N-1',
+        clinicIds => [$place->{clinic}] })->{data}{id};
+    wait_until(sub { metric('ehr_availability_room{of="resources",is="used"}')
+        == $known + 1 }, 'the engine knows the doctor');
+
+    my $sender = walsender();
+    kill 'STOP', $sender or die;
+    $env->sql("INSERT INTO ehr.doctor_schedules (doctor_id, clinic_id,"
+        . " day_of_week, start_time, end_time, valid_from) SELECT '$new',"
+        . " '$place->{clinic}', n, '08:00', '18:00', '2020-01-01'"
+        . ' FROM generate_series(1, 7) AS n');
+    my $booking = { patientId => $patient, doctorId => $new,
+        start => iso($tomorrow + 9 * 3600) };
+    my @answers = map { $admin->post('/api/v1/appointments',
+        json => { %$booking, patientId => $_ }) } @{ $place->{patients} }[1, 2];
+    my $was_live = live();
+    kill 'CONT', $sender;
+
+    ok $was_live, 'it believes that it knows all';
+    is $answers[0]{status}, 201, 'PostgreSQL takes the first booking';
+    is $answers[1]{status}, 409, 'and refuses the second';
+    is scalar @{ $answers[1]{data}{alternatives} }, 5, 'with five others';
+    ok until_engine_is_live(fresh()), 'the engine goes on';
+};
+
 subtest 'a server without logical decoding' => sub {
     $env->sql('ALTER SYSTEM SET wal_level = replica');
     $env->restart_database;

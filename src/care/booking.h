@@ -49,6 +49,7 @@ typedef struct {
     ehr_field_errors_t      taken;          /* names of what is busy */
     char                    seat[NGX_INT_T_LEN + 1];
     unsigned                is_claimed:1;   /* held in the engine */
+    unsigned                is_known:1;     /* taken, as the engine knows */
 } ehr_booking_t;
 
 /*

@@ -247,7 +247,9 @@ ehr_claim_taken(ehr_booking_t *booking, const ehr_claim_t *claim)
         error->argument = NULL;
     }
 
-    return booking->taken.n ? NGX_BUSY : NGX_OK;
+    booking->is_known = (booking->taken.n > 0);
+
+    return booking->is_known ? NGX_BUSY : NGX_OK;
 }
 
 

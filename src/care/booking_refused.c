@@ -95,7 +95,12 @@ ehr_booking_taken(ehr_request_t *req, ehr_booking_t *booking)
     wish.minutes = booking->length;
     wish.limit = EHR_ALTERNATIVES;
 
-    if (ehr_slot_engine_next(&wish, &slots) == NGX_OK) {
+    /* an engine that did not know of what is taken may not know yet of the
+     * hours either: nothing free is PostgreSQL's to say then */
+
+    if (ehr_slot_engine_next(&wish, &slots) == NGX_OK
+        && (booking->is_known || slots.size > sizeof("[]") - 1))
+    {
         ehr_booking_reply_taken(req, booking, &slots);
         return NGX_OK;
     }
