@@ -1290,41 +1290,54 @@ $$;
 
 -- The best bed that is free, locked; first of those that are advised.  Null:
 -- there is none, and not only none that nobody else has locked.
+--
+-- Nobody waits with a bed in hand, or two could wait for each other: a round
+-- that ends without one gives back all it has locked.
 CREATE FUNCTION ehr.bed_pick(wish ehr.bed_wish, advice uuid[], tried uuid[])
 RETURNS ehr.beds
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    b     ehr.beds;
-    one   uuid;
-    tries uuid[];
+    b       ehr.beds;
+    one     uuid;
+    awaited uuid;
+    tries   uuid[];
 BEGIN
-    FOREACH one IN ARRAY coalesce(advice, '{}') LOOP
-        CONTINUE WHEN one = ANY (tried);
-        b := ehr.bed_lock(one, wish, false);
-        IF b.id IS NOT NULL THEN
-            RETURN b;
-        END IF;
-    END LOOP;
-
     LOOP
-        tries := ARRAY(SELECT ehr.beds_wished(wish, tried, 16));
-        IF tries = '{}' THEN
-            RETURN NULL;
-        END IF;
-
-        FOREACH one IN ARRAY tries LOOP
-            b := ehr.bed_lock(one, wish, false);
-            IF b.id IS NOT NULL THEN
-                RETURN b;
+        BEGIN
+            IF awaited IS NOT NULL THEN
+                b := ehr.bed_lock(awaited, wish, true);
+                IF b.id IS NOT NULL THEN
+                    RETURN b;
+                END IF;
             END IF;
-        END LOOP;
 
-        -- Others are taking them all: some may give theirs back.
-        b := ehr.bed_lock(tries[1], wish, true);
-        IF b.id IS NOT NULL THEN
-            RETURN b;
-        END IF;
+            FOREACH one IN ARRAY coalesce(advice, '{}') LOOP
+                CONTINUE WHEN one = ANY (tried);
+                b := ehr.bed_lock(one, wish, false);
+                IF b.id IS NOT NULL THEN
+                    RETURN b;
+                END IF;
+            END LOOP;
+
+            tries := ARRAY(SELECT ehr.beds_wished(wish, tried, 16));
+            IF tries = '{}' THEN
+                RETURN NULL;
+            END IF;
+
+            FOREACH one IN ARRAY tries LOOP
+                b := ehr.bed_lock(one, wish, false);
+                IF b.id IS NOT NULL THEN
+                    RETURN b;
+                END IF;
+            END LOOP;
+
+            -- Others are taking them all: some may give theirs back.
+            RAISE EXCEPTION USING ERRCODE = 'EH001', MESSAGE = 'again';
+        EXCEPTION
+            WHEN SQLSTATE 'EH001' THEN
+                awaited := tries[1];
+        END;
     END LOOP;
 END
 $$;
@@ -1464,6 +1477,19 @@ BEGIN
 END
 $$;
 
+-- From where the admission has laid the patient into a bed that is locked.
+-- False: see stay_begin().
+CREATE FUNCTION ehr.stay_move(wish ehr.bed_wish, b ehr.beds, act text,
+    why text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM FROM ehr.ward_rooms r WHERE r.id = b.ward_room_id FOR SHARE;
+    PERFORM ehr.stay_end(wish.admission_id, lower(wish.during));
+    RETURN ehr.stay_begin(wish, b.id, 0, act, why);
+END
+$$;
+
 -- Finds the bed that is wished, gives up what the admission has (leaves: the
 -- bed of that, or null) and lays the patient down.  Null: no bed is free.
 CREATE FUNCTION ehr.stay_place(wish ehr.bed_wish, act text, why text,
@@ -1474,26 +1500,31 @@ DECLARE
     b     ehr.beds;
     tried uuid[] := '{}';
 BEGIN
-    LOOP
-        IF wish.bed_id IS NOT NULL THEN
-            b := ehr.bed_named(wish, leaves);
-        ELSE
-            b := ehr.bed_pick(wish, advice, tried);
-            IF b.id IS NULL THEN
-                RETURN NULL;
-            END IF;
-            PERFORM FROM ehr.beds t WHERE t.id = leaves FOR NO KEY UPDATE;
-        END IF;
-
-        PERFORM FROM ehr.ward_rooms r WHERE r.id = b.ward_room_id FOR SHARE;
-        PERFORM ehr.stay_end(wish.admission_id, lower(wish.during));
-        EXIT WHEN ehr.stay_begin(wish, b.id, 0, act, why);
-
-        IF wish.bed_id IS NOT NULL THEN
+    IF wish.bed_id IS NOT NULL THEN
+        b := ehr.bed_named(wish, leaves);
+        IF NOT ehr.stay_move(wish, b, act, why) THEN
             PERFORM ehr.refuse_rule('EH409', 'room_sex_policy', 'bedId');
         END IF;
-        tried := tried || b.id;
-    END LOOP;
+    ELSE
+        LOOP
+            BEGIN
+                b := ehr.bed_pick(wish, advice, tried);
+                IF b.id IS NULL THEN
+                    RETURN NULL;
+                END IF;
+                PERFORM FROM ehr.beds t WHERE t.id = leaves
+                    FOR NO KEY UPDATE;
+                EXIT WHEN ehr.stay_move(wish, b, act, why);
+
+                RAISE EXCEPTION USING ERRCODE = 'EH001', MESSAGE = 'again';
+            EXCEPTION
+                -- Its room is not for this patient any more: the bed is given
+                -- back before another one is waited for.
+                WHEN SQLSTATE 'EH001' THEN
+                    tried := tried || b.id;
+            END;
+        END LOOP;
+    END IF;
 
     IF leaves IS DISTINCT FROM b.id THEN
         PERFORM ehr.bed_left(leaves, wish.admission_id);

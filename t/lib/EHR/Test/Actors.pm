@@ -20,7 +20,7 @@ package EHR::Test::Actors;
 #   check_ends($records, good => { act => status }, may => sub { … })
 #   my $known = settle($load, $records);        # key → its last record
 #   check_audit($env, $load, $records, entities => […], good => {…},
-#       action => { act => 'CREATE' });
+#       action => { act => 'CREATE' }, others => {…});
 #   none(\@strange, 'what there should not be');
 #   summary($records);
 
@@ -159,33 +159,43 @@ sub repeat {
     }
 }
 
-# Each act that is done has one row of the log, each other at most one.
-# Options: entities, good, action (of an act; one that is not named has none).
+# Each act that is done has one row of the log about what it was on, each other
+# at most one.  Options: entities, good, action (of an act; one that is not
+# named has none), others (acts that change, once each, more than one row).
 sub check_audit {
     my ($env, $load, $records, %option) = @_;
     my $action = $option{action};
     my $entities = join ',', map { "'$_'" } @{ $option{entities} };
-    my (%done, @strange);
-    my %rows = map { ("$_->[0]" => [@$_[1, 2]]) } $env->rows(
-        'SELECT request_id, max(action), count(*) FROM ehr.audit_log'
-        . " WHERE entity IN ($entities) AND action <> 'READ'"
-        . " AND request_id LIKE '$load->{name}-%' GROUP BY 1");
+    my (%done, %rows, @strange);
+
+    $rows{ $_->[0] }{ $_->[1] } = [@$_[2, 3]] for $env->rows(
+        'SELECT request_id, entity_id, max(action), count(*) FROM'
+        . " ehr.audit_log WHERE entity IN ($entities) AND action <> 'READ'"
+        . " AND request_id LIKE '$load->{name}-%' GROUP BY 1, 2");
 
     for my $record (grep { $action->{ $_->{act} } } @$records) {
         my $state = $done{ $record->{request} } ||= { record => $record };
-        $state->{is} = 1
-            if $record->{status} == $option{good}{ $record->{act} };
         $state->{open} = 1 if is_open($record);
+        next if $record->{status} != $option{good}{ $record->{act} };
+        $state->{is} = 1;
+        $state->{about} = $record->{of} || $record->{id};
     }
     for my $request (sort keys %done) {
         my $state = $done{$request};
-        my $found = delete $rows{$request} || ['none', 0];
-        my $n = $found->[1];
-        push @strange, describe($state->{record}) . ": $n audit rows"
-            if $n > 1 || $state->{is} && $n != 1
-                || !$state->{is} && !$state->{open} && $n;
-        push @strange, describe($state->{record}) . ": audited as $found->[0]"
-            if $n && $found->[0] ne $action->{ $state->{record}{act} };
+        my $found = delete $rows{$request} || {};
+        my $act = $state->{record}{act};
+        my $one = $state->{is} && delete $found->{ $state->{about} }
+            || !$state->{is} && $state->{open} && delete $found->{
+                $state->{record}{of} || (keys %$found)[0] || '' };
+        my @more = values %$found;
+        push @strange, describe($state->{record}) . ': no audit row'
+            if $state->{is} && !$one;
+        push @strange, describe($state->{record}) . ": $one->[0],"
+            . " $one->[1] audit rows"
+            if $one && ($one->[1] != 1 || $one->[0] ne $action->{$act});
+        push @strange, describe($state->{record}) . ': audit rows of others'
+            if @more && !($option{others}{$act} && ($state->{is}
+                || $state->{open}) && !grep { $_->[1] != 1 } @more);
     }
     push @strange, map { "$_: nobody sent it" } sort keys %rows;
     none(\@strange, 'each act has one audit row');
