@@ -595,6 +595,12 @@ sub lists {
             ends_at = ends_at - interval '20 days' WHERE id = '$made[0]{id}'");
     is_deeply $ids->($one->{client}->get("$v1/history/appointments")),
         [$made[0]{id}], 'history is what has begun';
+    $admin->delete("$v1/appointments/$made[1]{id}");
+    is_deeply $ids->($one->{client}->get("$v1/history/appointments")),
+        [map { $_->{id} } @made[0, 1]], 'and what was cancelled before';
+    is_deeply [grep { $_ eq $made[1]{id} } @{ $ids->($admin->get(
+        "$v1/appointments?past=false&doctorId=$doctor&limit=100")) }], [],
+        'which is not to come';
 }
 
 # The hours of a day that is shorter, and what is asked for inside the gap.

@@ -6,18 +6,19 @@
 #include "record_list.h"
 
 
+/* The place of the condition `past` in the resource. */
+#define EHR_APPOINTMENT_PAST  0
+
+
 ngx_int_t
 ehr_appointment_history(ehr_request_t *req)
 {
-    int             start;
-    u_char         *now;
     ngx_int_t       rc;
+    ehr_value_t    *past;
     ehr_listing_t  *listing;
 
     listing = ehr_listing_create(req, EHR_LIST_LIMIT);
-    now = ngx_pcalloc(req->pool, EHR_SLOT_INSTANT + 1);
-
-    if (listing == NULL || now == NULL) {
+    if (listing == NULL) {
         return NGX_ERROR;
     }
 
@@ -26,16 +27,10 @@ ehr_appointment_history(ehr_request_t *req)
         return rc;
     }
 
-    start = ehr_field_index(listing->record->fields, "start",
-                            sizeof("start") - 1);
-
-    if ((listing->list.to & ((uint64_t) 1 << start)) == 0) {
-        ehr_slot_instant_print(now, ngx_time());
-
-        listing->list.to |= (uint64_t) 1 << start;
-        listing->to[start].text = (char *) now;
-        listing->to[start].len = EHR_SLOT_INSTANT;
-    }
+    past = &listing->conditions[EHR_APPOINTMENT_PAST];
+    listing->list.conditions |= 1u << EHR_APPOINTMENT_PAST;
+    past->text = "true";
+    past->len = sizeof("true") - 1;
 
     return ehr_list_send(req, listing, EHR_LANE_MAIN, ehr_list_done);
 }

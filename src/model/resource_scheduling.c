@@ -262,6 +262,19 @@ static const ehr_field_t  appointment_fields[] = {
 };
 
 
+/* EHR_APPOINTMENT_PAST is its place. */
+static const ehr_condition_t  appointment_conditions[] = {
+
+    { { .name = "past", .type = EHR_TYPE_BOOLEAN,
+        .about = "true: what has begun, or will not any more; false: what is "
+                 "to come." },
+      .where = "(t.starts_at <= now()"
+               " OR t.status IN ('CANCELLED', 'NO_SHOW')) = $q" },
+
+    { .where = NULL }
+};
+
+
 const ehr_resource_t  ehr_resource_appointments = {
     .name = "appointments", .schema = "Appointment",
     .table = "appointments",
@@ -269,5 +282,6 @@ const ehr_resource_t  ehr_resource_appointments = {
     .parent = "patients", .parent_field = "patientId",
     EHR_FIELDS(appointment_fields),
     .sort = "start",
+    .conditions = appointment_conditions,
     .about = "A patient's time with a doctor."
 };
