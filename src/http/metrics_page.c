@@ -200,6 +200,9 @@ ehr_metric_store(ehr_out_t *out)
     ehr_metric_single(out, "ehr_worker_database_ungrouped_total", "counter",
                       "Groups of batches that failed and ran one by one",
                       status.ungrouped);
+    ehr_metric_single(out, "ehr_worker_database_rolled_back_total", "counter",
+                      "Batches that ran again after a deadlock",
+                      status.rolled_back);
     ehr_metric_single(out, "ehr_worker_database_up", "gauge",
                       "Whether this worker has a usable connection",
                       status.state == EHR_STORE_UP);

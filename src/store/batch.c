@@ -12,10 +12,18 @@
 
 #define EHR_BATCH_POOL  4096
 
+/* ms before what was rolled back for the sake of others is sent again: 5 to
+ * 44, so that two do not meet again. */
+#define EHR_BATCH_REST        5
+#define EHR_BATCH_REST_MORE  40
+
 
 static void ehr_batch_report(ehr_batch_t *batch, ehr_outcome_t outcome);
 static void ehr_batch_finish(ehr_batch_t *batch, ehr_outcome_t outcome);
 static void ehr_batch_settle(ehr_batch_t *batch, ehr_outcome_t outcome);
+static ngx_uint_t ehr_batch_gave_way(ehr_batch_t *batch);
+static void ehr_batch_rest(ehr_batch_t *batch);
+static void ehr_batch_rest_handler(ngx_event_t *ev);
 static void ehr_batch_timer_handler(ngx_event_t *ev);
 static void ehr_batch_clear(ehr_batch_t *batch);
 
@@ -52,6 +60,10 @@ ehr_batch_create(ehr_store_t *store, ehr_lane_t lane)
     private->timer.handler = ehr_batch_timer_handler;
     private->timer.data = batch;
     private->timer.log = store->log;
+
+    private->rest.handler = ehr_batch_rest_handler;
+    private->rest.data = batch;
+    private->rest.log = store->log;
 
     return batch;
 }
@@ -184,6 +196,10 @@ ehr_batch_abandon(ehr_batch_t *batch)
         private->done = NULL;
         break;
 
+    case EHR_BATCH_RESTING:
+        private->done = NULL;
+        break;
+
     case EHR_BATCH_SENT:
         private->done = NULL;
 
@@ -290,8 +306,57 @@ ehr_batch_failed(ehr_batch_t *batch, ngx_uint_t statement,
 void
 ehr_batch_synced(ehr_batch_t *batch)
 {
+    if (ehr_batch_gave_way(batch)) {
+        ehr_batch_rest(batch);
+        return;
+    }
+
     ehr_batch_finish(batch, batch->private->failed ? EHR_OUTCOME_ERROR
                                                    : EHR_OUTCOME_DONE);
+}
+
+
+/* Whether PostgreSQL rolled it back for the sake of others, for the first
+ * time: a deadlock, or what could not be put in an order.  Nothing of it was
+ * done and nobody has heard of it, so that it may be sent once more. */
+static ngx_uint_t
+ehr_batch_gave_way(ehr_batch_t *batch)
+{
+    ehr_batch_private_t  *private;
+
+    private = batch->private;
+
+    return private->failed && !private->rested && !private->overdue
+           && (ngx_strcmp(batch->error.sqlstate, "40P01") == 0
+               || ngx_strcmp(batch->error.sqlstate, "40001") == 0);
+}
+
+
+static void
+ehr_batch_rest(ehr_batch_t *batch)
+{
+    ehr_batch_private_t  *private;
+
+    private = batch->private;
+    private->rested = 1;
+    private->pool->store->rolled_back++;
+
+    ehr_batch_clear(batch);
+    private->state = EHR_BATCH_RESTING;
+    ngx_add_timer(&private->rest, EHR_BATCH_REST
+                                  + ngx_random() % EHR_BATCH_REST_MORE);
+}
+
+
+static void
+ehr_batch_rest_handler(ngx_event_t *ev)
+{
+    ehr_batch_t  *batch;
+
+    batch = ev->data;
+
+    ehr_pool_enqueue(batch->private->pool, batch, 1);
+    ehr_pool_wake(batch->private->pool);
 }
 
 
@@ -364,6 +429,10 @@ ehr_batch_free(ehr_batch_t *batch)
 {
     if (batch->private->timer.timer_set) {
         ngx_del_timer(&batch->private->timer);
+    }
+
+    if (batch->private->rest.timer_set) {
+        ngx_del_timer(&batch->private->rest);
     }
 
     ehr_batch_settle(batch, batch->private->state == EHR_BATCH_SENT
@@ -472,6 +541,11 @@ ehr_batch_timer_handler(ngx_event_t *ev)
 
     if (private->state == EHR_BATCH_QUEUED) {
         ehr_pool_dequeue(pool, batch);
+        ehr_batch_unsent(batch);
+        return;
+    }
+
+    if (private->state == EHR_BATCH_RESTING) {
         ehr_batch_unsent(batch);
         return;
     }

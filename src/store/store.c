@@ -78,6 +78,7 @@ ehr_store_status(ehr_store_t *store, ehr_store_status_t *status)
     status->groups = store->groups;
     status->grouped = store->grouped;
     status->ungrouped = store->ungrouped;
+    status->rolled_back = store->rolled_back;
 
     if (pool->state != EHR_STORE_UP) {
         ngx_memcpy(status->reason, pool->reason, sizeof(status->reason));

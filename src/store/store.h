@@ -136,6 +136,8 @@ typedef struct {
     ngx_uint_t          grouped;        /* batches in them */
     ngx_uint_t          ungrouped;      /* groups that failed, so that each
                                            batch ran again by itself */
+    ngx_uint_t          rolled_back;    /* batches that were in others' way
+                                           and ran again */
 } ehr_store_status_t;
 
 void ehr_store_status(ehr_store_t *store, ehr_store_status_t *status);

@@ -71,6 +71,7 @@ typedef enum {
     EHR_BATCH_CREATED,
     EHR_BATCH_QUEUED,       /* in a queue of the pool */
     EHR_BATCH_SENT,         /* in a unit of connection->fifo */
+    EHR_BATCH_RESTING,      /* rolled back, a moment before it is sent again */
     EHR_BATCH_OVER          /* done() is running */
 } ehr_batch_state_t;
 
@@ -102,6 +103,8 @@ typedef struct ehr_batch_private_s {
     unsigned                prepare_failed:1;
     unsigned                again:1;    /* this is the second sending */
     unsigned                alone:1;    /* its group has failed */
+    unsigned                rested:1;   /* it was rolled back before */
+    ngx_event_t             rest;       /* while RESTING */
 
     ehr_call_t              calls[EHR_BATCH_STATEMENTS];
 } ehr_batch_private_t;
@@ -295,6 +298,7 @@ struct ehr_store_s {
     ngx_uint_t              groups;
     ngx_uint_t              grouped;
     ngx_uint_t              ungrouped;
+    ngx_uint_t              rolled_back;
     unsigned                closing:1;
 };
 
