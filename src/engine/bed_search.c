@@ -337,7 +337,12 @@ ehr_engine_bed_may(ehr_engine_bed_try_t *try, uint32_t word)
     bits = ~ehr_engine_load(ehr_engine_bed_row(root,
                                           EHR_ENGINE_BEDS_UNKNOWN)[word]);
 
-    if (!try->wish->is_planned) {
+    if (try->wish->is_planned) {
+        bits &= ~ehr_engine_load(ehr_engine_bed_row(root,
+                                   EHR_ENGINE_BEDS_STATUS
+                                   + EHR_ENGINE_BED_OUT_OF_SERVICE - 1)[word]);
+
+    } else {
         bits &= ehr_engine_load(ehr_engine_bed_row(root,
                                           EHR_ENGINE_BEDS_STATUS)[word]);
     }
@@ -381,9 +386,9 @@ ehr_engine_bed_surplus(ehr_engine_bed_try_t *try, uint32_t traits)
     surplus = (uint32_t) __builtin_popcount(traits & ~try->attributes
                                             & EHR_ENGINE_ATTRIBUTES_MASK);
 
-    if (sex == 0 || policy == EHR_ENGINE_ROOM_ANY
+    if (policy == EHR_ENGINE_ROOM_ANY
         || (policy == EHR_ENGINE_ROOM_SAME
-            && (try->wish->is_planned
+            && (sex == 0
                 || !(traits >> (EHR_ENGINE_TRAIT_SEXES + sex - 1) & 1))))
     {
         return surplus << 1 | 1;
@@ -555,8 +560,9 @@ ehr_engine_bed_weigh(ehr_engine_bed_try_t *try, uint32_t index)
     is_claimed = ehr_engine_bed_is_claimed(try, index, &is_own);
     status = ehr_engine_load(ehr_engine_bed_at(root, index)->status);
 
-    if (!try->wish->is_planned && status != EHR_ENGINE_BED_AVAILABLE
-        && !(status == EHR_ENGINE_BED_RESERVED && is_own))
+    if (try->wish->is_planned ? status == EHR_ENGINE_BED_OUT_OF_SERVICE
+        : status != EHR_ENGINE_BED_AVAILABLE
+          && !(status == EHR_ENGINE_BED_RESERVED && is_own))
     {
         return EHR_ENGINE_BED_IS_NOT_AVAILABLE;
     }

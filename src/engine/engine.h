@@ -488,8 +488,8 @@ typedef struct {
     uint8_t                   sex;          /* the patient's; 0: not asked */
     uint8_t                   age;          /* likewise */
 
-    /* It begins in the future: whether the bed is AVAILABLE does not count,
-     * nor who lies in a room for one sex now; claims do. */
+    /* It begins in the future: the status does not count, unless it is
+     * OUT_OF_SERVICE, nor who lies in a room for one sex now; claims do. */
     uint8_t                   is_planned;
     ehr_engine_second_t       from;
     ehr_engine_second_t       to;           /* or EHR_ENGINE_OPEN_END */
@@ -518,8 +518,8 @@ typedef struct {
 } ehr_engine_bed_found_t;
 
 /* Holds one bed for the act, the one named or the best that is free: with the
- * fewest attributes that were not asked for; then in a room for that sex, or
- * in one for a single sex where that sex lies; then by order.  A stay of the
+ * fewest attributes that were not asked for; then in a room for men or for
+ * women, or in one for a single sex where that sex lies; then by order.  A stay of the
  * same act on the bed that is named, its reservation, is not in the way, and
  * RESERVED is then as good as AVAILABLE.  Answers, ends and
  * ehr_engine_settle() are as those of ehr_engine_claim(); an act should hold
