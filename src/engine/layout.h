@@ -683,7 +683,7 @@ uint32_t ehr_engine_tentative_sweep_beds(ehr_engine_t *engine);
 void ehr_engine_tentative_shown(ehr_engine_t *engine, int32_t number,
     uint32_t seat, uint32_t from, uint32_t to, const ehr_engine_uuid_t *act);
 /* The same for a bed: the act's one of this bed, or else of the bed with the
- * lowest number. */
+ * lowest number; if there are several, the earliest. */
 void ehr_engine_tentative_shown_bed(ehr_engine_t *engine, int32_t number,
     const ehr_engine_uuid_t *act);
 

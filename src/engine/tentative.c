@@ -30,6 +30,8 @@ static uint32_t ehr_engine_choose_seat(ehr_engine_root_t *root,
     const ehr_engine_tentative_t *shown);
 static uint32_t ehr_engine_choose_bed(ehr_engine_root_t *root,
     const ehr_engine_tentative_t *shown);
+static int ehr_engine_is_nearer(const ehr_engine_tentative_t *one,
+    const ehr_engine_tentative_t *two, int32_t number);
 static uint32_t ehr_engine_bucket_sweep(ehr_engine_t *engine,
     ehr_engine_census_t *census, const ehr_engine_bucket_t *bucket);
 static uint32_t ehr_engine_reap_some(ehr_engine_t *engine,
@@ -458,35 +460,42 @@ static uint32_t
 ehr_engine_choose_bed(ehr_engine_root_t *root,
     const ehr_engine_tentative_t *shown)
 {
-    int32_t                  lowest;
-    uint32_t                 reference, found;
-    ehr_engine_tentative_t  *entry;
+    uint32_t                       reference, found;
+    const ehr_engine_tentative_t  *entry;
 
     found = 0;
-    lowest = 0;
 
     for (reference = *ehr_engine_act_head(root, &shown->act); reference;
          reference = entry->next_act)
     {
         entry = ehr_engine_tentative_at(root, reference);
 
-        if (!ehr_engine_key_equals(&entry->act, &shown->act)
-            || entry->bed == 0)
+        if (ehr_engine_key_equals(&entry->act, &shown->act) && entry->bed
+            && (found == 0
+                || ehr_engine_is_nearer(entry,
+                                        ehr_engine_tentative_at(root, found),
+                                        shown->number)))
         {
-            continue;
-        }
-
-        if (entry->number == shown->number) {
-            return reference;
-        }
-
-        if (found == 0 || entry->number < lowest) {
             found = reference;
-            lowest = entry->number;
         }
     }
 
     return found;
+}
+
+
+/* Of two claims of beds: the one of that bed, else of the lowest, and then the
+ * earliest. */
+static int
+ehr_engine_is_nearer(const ehr_engine_tentative_t *one,
+    const ehr_engine_tentative_t *two, int32_t number)
+{
+    if (one->number == two->number) {
+        return one->from < two->from;
+    }
+
+    return one->number == number
+           || (two->number != number && one->number < two->number);
 }
 
 

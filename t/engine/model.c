@@ -144,7 +144,8 @@ sweep(model_t *model, int32_t number)
     unsigned  i, n;
 
     for (i = 0, n = 0; i < model->ntentative; /* void */) {
-        if (model->is_swept_with(number, model->tentative[i].number)
+        if (!model->tentative[i].is_bed
+            && model->is_swept_with(number, model->tentative[i].number)
             && model_is_over(model, &model->tentative[i]))
         {
             model_tentative_remove(model, i);

@@ -21,6 +21,10 @@
 #define MODEL_PERIODS       12
 #define MODEL_TENTATIVE     64
 #define MODEL_STALE_AFTER   2000
+#define MODEL_BED0          100     /* numbers 101 to 109 */
+#define MODEL_BEDS          9
+#define MODEL_STAYS         96
+#define MODEL_PLACES        3       /* hospitals, wards, classes, rooms */
 
 typedef struct {
     int                  is_known;
@@ -43,7 +47,24 @@ typedef struct {
     uint32_t             to;
     int64_t              deadline;
     int                  is_committed;
+    int                  is_bed;
+    unsigned             sex;           /* that counts for the room, or 0 */
 } model_tentative_t;
+
+typedef struct {
+    int                  is_known;
+    ehr_engine_bed_t     bed;
+    int64_t              releasing;
+} model_bed_t;
+
+typedef struct {
+    int32_t              number;
+    unsigned             seat;
+    uint32_t             from;
+    uint32_t             to;
+    int                  has_act;
+    ehr_engine_uuid_t    act;
+} model_stay_t;
 
 typedef struct {
     int                  is_live;
@@ -55,6 +76,12 @@ typedef struct {
     uint8_t              members[MODEL_GROUPS][MODEL_RESOURCES + 1];
     model_tentative_t    tentative[MODEL_TENTATIVE];
     unsigned             ntentative;
+
+    model_bed_t          beds[MODEL_BEDS + 1];      /* by number - BED0 */
+    model_stay_t         stays[MODEL_STAYS];
+    unsigned             nstays;
+    /* hospitals, wards, classes that a bed was in since it was loaded */
+    uint8_t              is_place[3][MODEL_PLACES + 1];
 
     /* over: dead, or past its deadline */
     int                (*is_alive)(int32_t pid);
@@ -97,5 +124,25 @@ ehr_engine_result_t model_slots(const model_t *model, int32_t number,
 ehr_engine_result_t model_first(const model_t *model,
     const ehr_engine_search_t *search, ehr_engine_slot_t *slots, size_t most,
     size_t *count, uint32_t *poison);
+
+/* -- beds ------------------------------------------------------------------ */
+
+/* A hospital (0), ward (1), class (2) or room (3). */
+ehr_engine_uuid_t model_place(unsigned kind, unsigned n);
+unsigned model_place_of(const ehr_engine_uuid_t *uuid);
+
+/* Why a bed is not free; with skips_over without the claims that are over. */
+ehr_engine_bed_why_t model_bed_weigh(const model_t *model, unsigned bed,
+    const ehr_engine_bed_wish_t *wish, const ehr_engine_uuid_t *act,
+    int skips_over);
+
+/* EHR_ENGINE_OK: n, or fewer and there are no more; TAKEN: none; ASK. */
+ehr_engine_result_t model_bed_find(const model_t *model,
+    const ehr_engine_bed_wish_t *wish, const ehr_engine_uuid_t *act,
+    int skips_over, ehr_engine_bed_found_t *found, size_t n, size_t *count);
+
+ehr_engine_result_t model_bed_counts(const model_t *model,
+    const ehr_engine_uuid_t *places[3],
+    uint32_t counts[EHR_ENGINE_BED_STATUSES]);
 
 #endif /* EHR_T_ENGINE_MODEL_H */
