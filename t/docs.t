@@ -29,7 +29,7 @@ done_testing;
 # Those of `make run` that the documents use.
 sub demo_accounts {
     my %role = (admin => 'ADMIN', doctor => 'DOCTOR', patient => 'PATIENT',
-        reception => 'RECEPTIONIST');
+        reception => 'RECEPTIONIST', nurse => 'NURSE');
     my %user;
 
     for my $name (sort keys %role) {

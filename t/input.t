@@ -135,7 +135,8 @@ sub legitimate {
 sub list_url {
     my ($operation) = @_;
     my %parent = (patientId => 'patients', doctorId => 'doctors');
-    return $operation->{url} =~ s/\{(\w+)\}/$bodies->reference($parent{$1})/er;
+    return $operation->{url} =~ s{([\w-]+)/\{(\w+)\}}
+        {"$1/" . $bodies->reference($parent{$2} || $1)}er;
 }
 
 sub escaped {
@@ -221,6 +222,8 @@ sub good_values {
     }
     return grep { defined } @{$schema}{qw(minimum maximum)}
         if $type =~ /integer|number/;
+    return map { [$_] } @{ $schema->{items}{enum} }
+        if $type eq 'array' && $schema->{items}{enum};
     return map { [$_] } "\x{1f600}" x 200, '', grep { /\A[ -~]+\z/ } @sql
         if $type eq 'array';
     return { map { $_ => [$_, { $_ => undef }] } grep { /\A[ -~]+\z/ } @sql }

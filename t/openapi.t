@@ -178,8 +178,43 @@ sub answers {
             lastName => 'B', password => 'Patient-Pass-1' }));
     is_true($of{'/api/v1/auth/logout'}{POST},
         $nurse->post('/api/v1/auth/logout'));
+    lying_in($bodies, \%of);
     error_is_true($nobody->get('/api/v1/patients'), 401);
     error_is_true($admin->get('/api/v1/patients/x'), 400);
+}
+
+# A stay, from bed to bed, and what is kept of it.
+sub lying_in {
+    my ($bodies, $of) = @_;
+    my ($bed, $other) = map { $bodies->make($bodies->resource('beds'),
+        bedNumber => "lying $_")->{id} } 1, 2;
+    my $patient = $bodies->make($bodies->resource('patients'))->{id};
+    my $admissions = '/api/v1/admissions';
+    my $true = sub { my ($method, $path, %sent) = @_;
+        my $template = $path =~ s{(admissions|beds)/[0-9a-f-]{36}}{$1/{id}}r;
+        my $answer = $admin->request($method, $path, %sent);
+        is_true($of->{$template}{$method}, $answer);
+        return $answer->{data}; };
+
+    my $one = $true->('POST', $admissions, json => { patientId => $patient,
+        bedId => $bed, type => 'ELECTIVE', diagnosis => 'Flu',
+        equipment => [], wardId => undef });
+    my $path = "$admissions/$one->{id}";
+    $true->('GET', "$admissions");
+    $true->('GET', $path);
+    $true->('PATCH', $path, json => { diagnosisCode => 'J11.1' });
+    $true->('POST', "$path/transfer", json => { bedId => $other });
+    $true->('POST', "$path/leave", json => { until => '2200-01-01T00:00:00Z' });
+    $true->('POST', "$path/return");
+    $true->('POST', "$path/discharge", json => { step => 'ORDERED' });
+    $true->('GET', "$path/movements");
+    $true->('POST', "$path/discharge", json => { step => 'DONE',
+        disposition => 'HOME' });
+    $true->('POST', "/api/v1/beds/$other/status",
+        json => { status => 'AVAILABLE' });
+    $true->('GET', "/api/v1/beds/$other/history");
+    error_is_true($admin->post("$path/cancel", json => { reason => 'x' }),
+        409);
 }
 
 sub is_true {

@@ -75,7 +75,10 @@ CREATE TABLE ehr.bed_status_changes (
     reason text,
     admission_id uuid,
     actor_id uuid,
-    at timestamptz NOT NULL
+    at timestamptz NOT NULL,
+    -- What every list of records knows.
+    created_at timestamptz NOT NULL GENERATED ALWAYS AS (at) STORED,
+    created_by uuid GENERATED ALWAYS AS (actor_id) STORED
 );
 
 CREATE INDEX bed_status_changes_bed_id
@@ -280,6 +283,9 @@ CREATE TABLE ehr.admission_movements (
         CONSTRAINT admission_movements_reason_check
             CHECK (char_length(reason) <= 1000),
     cancelled_at timestamptz,
+    starts_at timestamptz NOT NULL
+        GENERATED ALWAYS AS (lower(during)) STORED,
+    ends_at timestamptz GENERATED ALWAYS AS (upper(during)) STORED,
     created_at timestamptz NOT NULL DEFAULT now(),
     created_by uuid,
 
@@ -409,7 +415,8 @@ BEGIN
     END IF;
 
     IF NEW.status = 'OUT_OF_SERVICE' AND NEW.status_reason IS NULL THEN
-        PERFORM ehr.refuse_rule('EH422', 'field_required', 'reason');
+        PERFORM ehr.refuse_rule('EH422', 'field_required',
+            CASE TG_OP WHEN 'INSERT' THEN 'statusReason' ELSE 'reason' END);
     END IF;
 
     RETURN NEW;
@@ -613,10 +620,12 @@ CREATE TRIGGER rules_new BEFORE INSERT ON ehr.admission_movements
 -- History is not rewritten: it ends, or was an error as a whole.
 CREATE FUNCTION ehr.movement_kept() RETURNS trigger
 LANGUAGE plpgsql AS $$
+DECLARE
+    may_change constant text[] := '{during, starts_at, ends_at,
+        cancelled_at, sex, is_same_sex}';
 BEGIN
     IF TG_OP = 'UPDATE'
-       AND (to_jsonb(NEW) - '{during,cancelled_at,sex,is_same_sex}'::text[])
-           = (to_jsonb(OLD) - '{during,cancelled_at,sex,is_same_sex}'::text[])
+       AND to_jsonb(NEW) - may_change = to_jsonb(OLD) - may_change
        AND (OLD.cancelled_at IS NULL
             OR NEW.cancelled_at = OLD.cancelled_at)
        AND (NEW.during = OLD.during

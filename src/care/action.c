@@ -14,11 +14,10 @@ typedef struct {
 } ehr_shown_t;
 
 
-static void ehr_action_params(ehr_request_t *req, const ngx_str_t *id,
-    const ehr_values_t *values, ehr_param_t *params, ngx_uint_t *n);
+static ngx_int_t ehr_action_alter(ehr_request_t *req, ngx_uint_t query,
+    int versioned);
 static ngx_int_t ehr_action_send_made(ehr_request_t *req, ngx_uint_t query,
     const ehr_values_t *values);
-static void ehr_action_changed(ehr_request_t *req, ehr_batch_t *batch);
 static ngx_int_t ehr_action_check_query(ehr_request_t *req,
     ehr_values_t *values, ngx_uint_t least, ngx_uint_t most);
 static void ehr_action_shown(ehr_request_t *req, ehr_batch_t *batch);
@@ -29,25 +28,29 @@ static ngx_int_t ehr_action_audit(ehr_request_t *req, ehr_shown_t *shown,
 static void ehr_action_reply(ehr_request_t *req);
 
 
-/* `id`, if it is not NULL, and the fields of the route's input. */
-
-static void
-ehr_action_params(ehr_request_t *req, const ngx_str_t *id,
-    const ehr_values_t *values, ehr_param_t *params, ngx_uint_t *n)
+ngx_uint_t
+ehr_action_params(ehr_request_t *req, const ngx_str_t *id, int versioned,
+    const ehr_values_t *values, ehr_param_t *params)
 {
     size_t                 i;
+    ngx_uint_t             n = 0;
     const ehr_resource_t  *input = req->route->input;
 
-    ngx_memzero(params, (EHR_MAX_FIELDS + 1) * sizeof(ehr_param_t));
-    *n = 0;
+    ngx_memzero(params, EHR_ACTION_PARAMS * sizeof(ehr_param_t));
 
     if (id) {
-        params[(*n)++].value = (char *) id->data;
+        params[n++].value = (char *) id->data;
+    }
+
+    if (versioned && ehr_record_expected(req, &params[n++]) != NGX_OK) {
+        return 0;
     }
 
     for (i = 0; input && i < input->nfields; i++) {
-        params[(*n)++].value = values->values[i].text;
+        params[n++].value = values->values[i].text;
     }
+
+    return n;
 }
 
 
@@ -73,7 +76,7 @@ ehr_action_send_made(ehr_request_t *req, ngx_uint_t query,
     ngx_str_t     id;
     ngx_uint_t    n;
     ehr_batch_t  *batch;
-    ehr_param_t   params[EHR_MAX_FIELDS + 1];
+    ehr_param_t   params[EHR_ACTION_PARAMS];
 
     batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
     if (batch == NULL) {
@@ -87,7 +90,7 @@ ehr_action_send_made(ehr_request_t *req, ngx_uint_t query,
         return NGX_ERROR;
     }
 
-    ehr_action_params(req, &id, values, params, &n);
+    n = ehr_action_params(req, &id, 0, values, params);
 
     if (ehr_batch_add(batch, ehr_queries[query], n, params) != NGX_OK
         || ehr_record_add_made(req, ehr_request_record(req), &id, batch)
@@ -104,10 +107,24 @@ ehr_action_send_made(ehr_request_t *req, ngx_uint_t query,
 ngx_int_t
 ehr_action_change(ehr_request_t *req, ngx_uint_t query)
 {
+    return ehr_action_alter(req, query, 0);
+}
+
+
+ngx_int_t
+ehr_action_change_version(ehr_request_t *req, ngx_uint_t query)
+{
+    return ehr_action_alter(req, query, 1);
+}
+
+
+static ngx_int_t
+ehr_action_alter(ehr_request_t *req, ngx_uint_t query, int versioned)
+{
     ngx_int_t      rc;
     ngx_uint_t     n;
     ehr_batch_t   *batch;
-    ehr_param_t    params[EHR_MAX_FIELDS + 1];
+    ehr_param_t    params[EHR_ACTION_PARAMS];
     ehr_values_t   values;
     ehr_record_t  *record = ehr_request_record(req);
 
@@ -123,10 +140,11 @@ ehr_action_change(ehr_request_t *req, ngx_uint_t query)
         return NGX_ERROR;
     }
 
-    ehr_action_params(req, req->nparams ? &req->params[0] : NULL, &values,
-                      params, &n);
+    n = ehr_action_params(req, req->nparams ? &req->params[0] : NULL,
+                          versioned, &values, params);
 
-    if (ehr_batch_add(batch, ehr_queries[query], n, params) != NGX_OK
+    if (n == 0
+        || ehr_batch_add(batch, ehr_queries[query], n, params) != NGX_OK
         || ehr_batch_add(batch, record->statements[EHR_SQL_READ], 1, params)
            != NGX_OK)
     {
@@ -138,7 +156,7 @@ ehr_action_change(ehr_request_t *req, ngx_uint_t query)
 }
 
 
-static void
+void
 ehr_action_changed(ehr_request_t *req, ehr_batch_t *batch)
 {
     ehr_record_reply_row(req, ehr_request_record(req),
@@ -154,7 +172,7 @@ ehr_action_show(ehr_request_t *req, ngx_uint_t query, const char *table,
     ngx_int_t      rc;
     ngx_uint_t     n;
     ehr_batch_t   *batch;
-    ehr_param_t    params[EHR_MAX_FIELDS + 1];
+    ehr_param_t    params[EHR_ACTION_PARAMS];
     ehr_shown_t   *shown;
     ehr_values_t   values;
 
@@ -176,7 +194,7 @@ ehr_action_show(ehr_request_t *req, ngx_uint_t query, const char *table,
         return NGX_ERROR;
     }
 
-    ehr_action_params(req, NULL, &values, params, &n);
+    n = ehr_action_params(req, NULL, 0, &values, params);
 
     if (ehr_batch_add(batch, ehr_queries[query], n, params) != NGX_OK) {
         ehr_batch_destroy(batch);

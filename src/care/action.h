@@ -17,6 +17,22 @@ ngx_int_t ehr_action_make(ehr_request_t *req, ngx_uint_t query);
  * parameter.  200 with the row, 404 if there is none. */
 ngx_int_t ehr_action_change(ehr_request_t *req, ngx_uint_t query);
 
+/* The same for a statement that takes the version that If-Match names, or null
+ * for any, between the id and the fields. */
+ngx_int_t ehr_action_change_version(ehr_request_t *req, ngx_uint_t query);
+
+/*
+ * The parts of these, for what does more.  Parameters: `id`, if it is not
+ * NULL, the version of If-Match, if `versioned`, and the fields of the route's
+ * input; there is room for EHR_ACTION_PARAMS.  Returns their number, 0 without
+ * memory.  The step answers 200 with the row of the batch's last statement.
+ */
+#define EHR_ACTION_PARAMS  (EHR_MAX_FIELDS + 4)
+
+ngx_uint_t ehr_action_params(ehr_request_t *req, const ngx_str_t *id,
+    int versioned, const ehr_values_t *values, ehr_param_t *params);
+void ehr_action_changed(ehr_request_t *req, ehr_batch_t *batch);
+
 /*
  * GET that gives rows of entity id, patient id (null: nothing to audit) and
  * JSON.  200 with the JSON of the one row, or of all where the route is a

@@ -9,6 +9,7 @@
 #include "../http/pages.h"
 #include "../model/resources.h"
 #include "account.h"
+#include "admission.h"
 #include "booking.h"
 #include "calendar.h"
 #include "events_stream.h"
@@ -268,6 +269,10 @@ const ehr_route_t  ehr_routes[] = {
 #include "routes_booking.def"
 #include "routes_calendar.def"
 #include "routes_visits.def"
+
+    /* -- lying in -- */
+
+#include "routes_inpatient.def"
 
     /* -- operations -- */
 

@@ -91,7 +91,8 @@ typedef struct {
     double                  max;
     int                     scale;       /* DECIMAL: digits after the point */
 
-    const char *const      *values;      /* ENUM: NULL-terminated */
+    const char *const      *values;      /* ENUM: NULL-terminated; TEXT_LIST:
+                                            the same, or NULL for any text */
     const char             *reference;   /* UUID, UUID_LIST: resource name */
     const ehr_resource_t   *shape;       /* OBJECT, OBJECT_LIST: its fields (a
                                             list without a table); NULL: any

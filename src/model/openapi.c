@@ -78,8 +78,8 @@ decimal_schema(ehr_build_t *build, const ehr_field_t *field)
 }
 
 
-static json_t *
-enum_schema(ehr_build_t *build, const ehr_field_t *field)
+json_t *
+ehr_build_enum(ehr_build_t *build, const ehr_field_t *field)
 {
     size_t   i;
     json_t  *schema, *values;
@@ -107,6 +107,9 @@ list_schema(ehr_build_t *build, const ehr_field_t *field)
     if (field->type == EHR_TYPE_UUID_LIST) {
         element = ehr_build_type(build, "string", "uuid");
         ehr_build_set(build, schema, "uniqueItems", json_true());
+
+    } else if (field->values != NULL) {
+        element = ehr_build_enum(build, field);
 
     } else {
         element = ehr_build_type(build, "string", NULL);
@@ -187,7 +190,7 @@ ehr_build_plain_value(ehr_build_t *build, const ehr_field_t *field)
         return ehr_build_type(build, "string", "date-time");
 
     case EHR_TYPE_ENUM:
-        return enum_schema(build, field);
+        return ehr_build_enum(build, field);
 
     case EHR_TYPE_TEXT_LIST:
     case EHR_TYPE_UUID_LIST:

@@ -34,6 +34,8 @@ json_t *ehr_build_done(ehr_build_t *build, json_t *json);
 
 /* A field's value without null: what a filter takes. */
 json_t *ehr_build_plain_value(ehr_build_t *build, const ehr_field_t *field);
+/* A text that is one of the field's values. */
+json_t *ehr_build_enum(ehr_build_t *build, const ehr_field_t *field);
 /* {"type":"string","format":"date-time"} and the like. */
 json_t *ehr_build_type(ehr_build_t *build, const char *type,
     const char *format);

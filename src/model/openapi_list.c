@@ -146,7 +146,8 @@ filter_schema(list_t *list, const ehr_field_t *field)
         return plain(list, "string", "uuid");
 
     case EHR_TYPE_TEXT_LIST:
-        return plain(list, "string", NULL);
+        return field->values ? ehr_build_enum(&list->build, field)
+                             : plain(list, "string", NULL);
 
     default:
         return bound_schema(list, field);

@@ -10,6 +10,23 @@ static const char *const  bed_statuses[] = {
     "AVAILABLE", "OCCUPIED", "RESERVED", "CLEANING", "OUT_OF_SERVICE", NULL
 };
 
+static const char *const  sex_policies[] = {
+    "ANY", "MALE", "FEMALE", "SAME", NULL
+};
+
+static const char *const  age_groups[] = {
+    "ADULT", "CHILD", "NEWBORN", NULL
+};
+
+const char *const  ehr_bed_equipment[] = {
+    "MONITOR", "OXYGEN", "SUCTION", "VENTILATOR", "TELEMETRY", "DIALYSIS",
+    "INFUSION_PUMP", "BARIATRIC", "NEGATIVE_PRESSURE", "WARMER", NULL
+};
+
+static const char *const  sexes[] = {
+    "MALE", "FEMALE", "OTHER", "UNKNOWN", NULL
+};
+
 
 static const ehr_field_t  ward_fields[] = {
 
@@ -108,6 +125,11 @@ static const ehr_field_t  ward_room_fields[] = {
       .flags = EHR_MUST | EHR_FILTER | EHR_SORT,
       .format = EHR_FORMAT_LINE, .min = 1, .max = 20,
       .about = "The number on the door, unique in its ward." },
+
+    { .name = "sexPolicy", .column = "sex_policy", .type = EHR_TYPE_ENUM,
+      .flags = EHR_NOT_NULL | EHR_FILTER, .values = sex_policies,
+      .fallback = "'ANY'",
+      .about = "Whom it takes; SAME: all who lie in it are of one sex." },
 };
 
 
@@ -132,8 +154,42 @@ static const ehr_field_t  bed_fields[] = {
       .about = "The bed's number, unique in its room." },
 
     { .name = "status", .column = "status", .type = EHR_TYPE_ENUM,
-      .flags = EHR_NOT_NULL | EHR_FILTER, .values = bed_statuses,
-      .fallback = "'AVAILABLE'", .about = "Whether it can be used." },
+      .flags = EHR_NOT_NULL | EHR_IMMUTABLE | EHR_FILTER,
+      .values = bed_statuses, .fallback = "'AVAILABLE'",
+      .about = "Whether it can be used. A new bed is AVAILABLE, CLEANING or "
+               "OUT_OF_SERVICE; POST /beds/{id}/status changes it, "
+               "admissions make it OCCUPIED and RESERVED." },
+
+    { .name = "statusReason", .column = "status_reason",
+      .type = EHR_TYPE_TEXT, .flags = EHR_IMMUTABLE, .min = 1, .max = 500,
+      .about = "Why; OUT_OF_SERVICE has a reason always." },
+
+    { .name = "statusSince", .column = "status_since",
+      .type = EHR_TYPE_TIMESTAMP, .flags = EHR_SHOWN,
+      .about = "Since when." },
+
+    { .name = "isolation", .column = "isolation", .type = EHR_TYPE_BOOLEAN,
+      .flags = EHR_NOT_NULL | EHR_FILTER, .fallback = "false",
+      .about = "Whether a patient can be isolated in it." },
+
+    { .name = "equipment", .column = "equipment",
+      .type = EHR_TYPE_TEXT_LIST, .flags = EHR_NOT_NULL | EHR_FILTER,
+      .max = 10, .values = ehr_bed_equipment, .fallback = "'{}'",
+      .about = "What is at it." },
+
+    { .name = "ageGroup", .column = "age_group", .type = EHR_TYPE_ENUM,
+      .flags = EHR_FILTER, .values = age_groups,
+      .about = "Whom it is for; null: anybody. NEWBORN: to 28 days old at "
+               "admission, CHILD: younger than 18 years." },
+
+    { .name = "occupantSex", .column = "occupant_sex",
+      .type = EHR_TYPE_ENUM, .flags = EHR_READ_ONLY, .values = sexes,
+      .about = "The sex of who lies in it." },
+
+    { .name = "admissionId", .column = "admission_id",
+      .type = EHR_TYPE_UUID, .flags = EHR_READ_ONLY,
+      .reference = "admissions", .read = EHR_MAY_READ_ADMISSIONS,
+      .about = "The admission that it has its status from." },
 };
 
 
@@ -168,4 +224,72 @@ const ehr_resource_t  ehr_resource_beds = {
     .sort = "bedNumber",
     .conditions = bed_conditions,
     .about = "A bed of a ward room."
+};
+
+
+/* -- its history ----------------------------------------------------------- */
+
+
+static const ehr_field_t  bed_change_fields[] = {
+
+    { .name = "bedId", .column = "bed_id", .type = EHR_TYPE_UUID,
+      .flags = EHR_MUST | EHR_IMMUTABLE, .reference = "beds",
+      .about = "The bed." },
+
+    { .name = "was", .column = "was", .type = EHR_TYPE_ENUM,
+      .flags = EHR_READ_ONLY, .values = bed_statuses,
+      .about = "What it was before; null: it was new." },
+
+    { .name = "status", .column = "status", .type = EHR_TYPE_ENUM,
+      .flags = EHR_SHOWN | EHR_FILTER, .values = bed_statuses,
+      .about = "What it became." },
+
+    { .name = "reason", .column = "reason", .type = EHR_TYPE_TEXT,
+      .flags = EHR_READ_ONLY, .max = 1000, .about = "Why." },
+
+    { .name = "admissionId", .column = "admission_id",
+      .type = EHR_TYPE_UUID, .flags = EHR_READ_ONLY,
+      .reference = "admissions", .read = EHR_MAY_READ_ADMISSIONS,
+      .about = "The admission that brought it about." },
+
+    { .name = "actorId", .column = "actor_id", .type = EHR_TYPE_UUID,
+      .flags = EHR_READ_ONLY, .reference = "users",
+      .about = "The account that did; null: the server's clock." },
+
+    { .name = "at", .column = "at", .type = EHR_TYPE_TIMESTAMP,
+      .flags = EHR_SHOWN | EHR_RANGE | EHR_SORT, .about = "When." },
+};
+
+
+const ehr_resource_t  ehr_resource_bed_changes = {
+    .name = "bed-changes", .schema = "BedChange",
+    .table = "bed_status_changes",
+    .flags = EHR_NO_DELETE | EHR_NO_VERSION,
+    .parent = "beds", .parent_field = "bedId",
+    EHR_FIELDS(bed_change_fields),
+    .sort = "-at",
+    .about = "A change of a bed's status, which stays."
+};
+
+
+static const char *const  settable[] = {
+    "AVAILABLE", "CLEANING", "OUT_OF_SERVICE", NULL
+};
+
+/* In the order of the statement BED_STATUS. */
+static const ehr_field_t  bed_status_fields[] = {
+
+    { .name = "status", .column = "status", .type = EHR_TYPE_ENUM,
+      .flags = EHR_MUST, .values = settable,
+      .about = "What it is from now on." },
+
+    { .name = "reason", .column = "reason", .type = EHR_TYPE_TEXT,
+      .min = 1, .max = 500,
+      .about = "Why; OUT_OF_SERVICE needs a reason." },
+};
+
+const ehr_resource_t  ehr_input_bed_status = {
+    .name = "bed-status", .schema = "BedStatus",
+    EHR_FIELDS(bed_status_fields),
+    .about = "What becomes of a bed."
 };

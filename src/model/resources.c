@@ -46,6 +46,10 @@ const ehr_resource_t *const  ehr_resources[] = {
     &ehr_resource_allergies,
     &ehr_resource_medications,
 
+    &ehr_resource_admissions,
+    &ehr_resource_admission_movements,
+    &ehr_resource_bed_changes,
+
     &ehr_resource_appointment_series,
     &ehr_resource_waiting_list,
     &ehr_resource_notifications,

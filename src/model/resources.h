@@ -27,6 +27,9 @@ extern const ehr_resource_t  ehr_resource_room_classes;
 extern const ehr_resource_t  ehr_resource_rooms;
 extern const ehr_resource_t  ehr_resource_ward_rooms;
 extern const ehr_resource_t  ehr_resource_beds;
+extern const ehr_resource_t  ehr_resource_bed_changes;
+extern const ehr_resource_t  ehr_input_bed_status;
+extern const char *const     ehr_bed_equipment[];
 
 /* People (resource_doctors.c, resource_staff.c, resource_patients.c,
  * resource_care_team.c) */
@@ -69,5 +72,16 @@ extern const ehr_resource_t  ehr_input_wait;
 extern const ehr_resource_t  ehr_output_wait;
 extern const ehr_resource_t  ehr_input_queue;
 extern const ehr_resource_t  ehr_output_queue;
+
+/* Lying in: admissions, and what their actions take (resource_admissions.c) */
+extern const ehr_resource_t  ehr_resource_admissions;
+extern const ehr_resource_t  ehr_resource_admission_movements;
+extern const ehr_resource_t  ehr_input_admission;
+extern const ehr_resource_t  ehr_input_admit;
+extern const ehr_resource_t  ehr_input_transfer;
+extern const ehr_resource_t  ehr_input_swap;
+extern const ehr_resource_t  ehr_input_discharge;
+extern const ehr_resource_t  ehr_input_leave;
+extern const ehr_resource_t  ehr_input_cancel_admission;
 
 #endif /* EHR_RESOURCES_H */

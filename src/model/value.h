@@ -38,8 +38,8 @@ ehr_message_t ehr_value_convert(ehr_check_t *check, const ehr_field_t *field,
 /* The parts of it that a value in a URL needs too. */
 ehr_message_t ehr_value_check_text(ehr_check_t *check,
     const ehr_field_t *field, const char *text, size_t len, size_t least);
-ehr_message_t ehr_value_check_element(ehr_check_t *check, const char *text,
-    size_t len);
+ehr_message_t ehr_value_check_element(ehr_check_t *check,
+    const ehr_field_t *field, const char *text, size_t len);
 ehr_message_t ehr_value_check_enum(ehr_check_t *check,
     const ehr_field_t *field, const char *text, size_t len);
 ehr_message_t ehr_value_check_date(ehr_check_t *check, const char *text,

@@ -53,9 +53,14 @@ finish(ehr_check_t *check, ehr_text_t *text, ehr_value_t *value)
 
 
 ehr_message_t
-ehr_value_check_element(ehr_check_t *check, const char *text, size_t len)
+ehr_value_check_element(ehr_check_t *check, const ehr_field_t *field,
+    const char *text, size_t len)
 {
     long  characters;
+
+    if (field->values != NULL) {
+        return ehr_value_check_enum(check, field, text, len);
+    }
 
     characters = ehr_utf8_length(text, len);
 
@@ -121,8 +126,8 @@ ehr_value_convert_texts(ehr_check_t *check, const ehr_field_t *field,
             return EHR_MESSAGE_VALUE_NOT_TEXT_LIST;
         }
 
-        message = ehr_value_check_element(check, json_string_value(element),
-            json_string_length(element));
+        message = ehr_value_check_element(check, field,
+            json_string_value(element), json_string_length(element));
         if (message != EHR_MESSAGE_NONE) {
             return message;
         }

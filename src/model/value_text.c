@@ -135,7 +135,7 @@ check_typed(const ehr_field_t *field, const char *text, size_t len)
         return ehr_value_check_enum(&check, field, text, len);
 
     case EHR_TYPE_TEXT_LIST:
-        return ehr_value_check_element(&check, text, len);
+        return ehr_value_check_element(&check, field, text, len);
 
     default:
         return EHR_MESSAGE_VALUE_REFUSED;

@@ -204,10 +204,13 @@ the_body_is_an_object(void **state)
 /* -- objects of a shape ---------------------------------------------------- */
 
 
+static const char *const  days[] = { "MON", "TUE", NULL };
+
 static const ehr_field_t  rule_fields[] = {
     { .name = "count", .column = "count", .type = EHR_TYPE_INTEGER,
       .flags = EHR_REQUIRED | EHR_NOT_NULL, .min = 1, .max = 60 },
-    { .name = "days", .column = "days", .type = EHR_TYPE_TEXT_LIST, .max = 7 }
+    { .name = "days", .column = "days", .type = EHR_TYPE_TEXT_LIST, .max = 7,
+      .values = days }
 };
 
 static const ehr_resource_t  rule = {
@@ -262,6 +265,12 @@ members_of_a_shape_are_checked(void **state)
     assert_string_equal(error_of("rule.count")->argument, "60");
     assert_int_equal(error_of("rule.dais")->message,
         EHR_MESSAGE_FIELD_UNKNOWN);
+
+    assert_int_equal(check_ruled("{\"rule\":{\"count\":1,"
+                                 "\"days\":[\"MON\",\"SON\"]}}"), -1);
+    assert_int_equal(error_of("rule.days")->message,
+        EHR_MESSAGE_VALUE_NOT_ALLOWED);
+    assert_string_equal(error_of("rule.days")->argument, "MON, TUE");
 
     assert_int_equal(check_ruled("{\"rule\":{}}"), -1);
     assert_int_equal(error_of("rule.count")->message,

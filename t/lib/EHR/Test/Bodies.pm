@@ -93,6 +93,8 @@ sub reference {
     return $self->make($self->resource('users'))->{id} if $name eq 'users';
     return $self->signed_note if $name eq 'notes';
     return $self->appointment if $name eq 'appointments';
+    return $self->{ids}{admissions} ||= $self->admission
+        if $name eq 'admissions';
     return $self->{ids}{$name} ||= $self->make($self->resource($name))->{id};
 }
 
@@ -101,6 +103,17 @@ sub appointment {
     my ($self) = @_;
     return EHR::Test::Appointments::appointment($self->{env},
         $self->reference('patients'), $self->reference('doctors'));
+}
+
+# Of a new patient in a new bed.
+sub admission {
+    my ($self) = @_;
+    my $answer = $self->{clients}{admin}->post('/api/v1/admissions',
+        json => { type => 'ELECTIVE',
+            bedId => $self->make($self->resource('beds'))->{id},
+            patientId => $self->make($self->resource('patients'))->{id} });
+    die "admission: $answer->{body}\n" unless $answer->{status} == 201;
+    return $answer->{data}{id};
 }
 
 sub signed_note {
@@ -216,6 +229,8 @@ sub value {
     return JSON::PP::true() if $type eq 'boolean';
     return { note => 'ünïcode', list => [1, 2.5, undef] }
         if $type eq 'object';
+    return [$schema->{items}{enum}[0]]
+        if $type eq 'array' && $schema->{items}{enum};
     return ['First', 'Sécond, "quoted" {braced} \\ back']
         if $type eq 'array';
 

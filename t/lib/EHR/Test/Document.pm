@@ -72,12 +72,12 @@ sub operation {
     };
 }
 
-# All that have a list, can be added to, read and changed.
+# All that have a list, can be added to, read, changed and replaced.
 sub resources {
     my ($self) = @_;
     my %listed = map { $_->{url} => 1 } grep { $_->{method} eq 'GET' }
         $self->operations;
-    return @{ $self->{resources} ||= [ grep { $_->{update} }
+    return @{ $self->{resources} ||= [ grep { $_->{update} && $_->{methods}{PUT} }
         map { $self->resource($_) }
         grep { $_->{method} eq 'POST' && $_->{status} == 201 && !$_->{public}
             && $listed{ $_->{url} } } $self->operations ] };

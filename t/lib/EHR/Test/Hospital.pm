@@ -85,6 +85,8 @@ sub make_organisation {
     my $room = $self->keep('ward-rooms', { wardId => $ward,
         roomClassId => $class, roomNumber => '1' });
     $self->keep('beds', { wardRoomId => $room, bedNumber => '1' });
+    $self->{ids}{"bed-$_"} = $self->add('beds', { wardRoomId => $room,
+        bedNumber => $_ })->{id} for qw(own foreign);
     $self->keep('equipment', { clinicId => $clinic, name => 'Ultrasound' });
 }
 
@@ -132,6 +134,9 @@ sub make_patient {
         $self->{of}{$name}{$kind} = $self->add("patients/$patient/$kind",
             { %{ $body{$kind} }, $self->extra($kind, $name, $doctor) })->{id};
     }
+    $self->{of}{$name}{admissions} = $self->add('admissions', {
+        patientId => $patient, bedId => $self->id("bed-$name"),
+        type => 'ELECTIVE', admittingDoctorId => $doctor })->{id};
     # drafts are not for patients
     $self->{admin}->post("/api/v1/notes/$self->{of}{$name}{notes}/sign")
         if $own;

@@ -1,0 +1,42 @@
+/*
+ * Lying in: admissions and the beds that they take.
+ */
+
+#ifndef EHR_ADMISSION_H
+#define EHR_ADMISSION_H
+
+#include "record.h"
+
+
+/*
+ * An act that takes a bed, in req->state: what was asked for, and what the
+ * engine said to it.  ehr_admission_wish() reads single fields.
+ */
+typedef struct {
+    ngx_str_t               id;             /* of the admission */
+    ehr_values_t            values;         /* the route's input, checked */
+    const char             *advice;         /* beds that the engine found, best
+                                               first, an array literal; NULL:
+                                               PostgreSQL searches */
+} ehr_admission_t;
+
+/* Field of what was asked for: "bedId", "wardId", "equipment" …; NULL: not
+ * given. */
+#define ehr_admission_wish(req, admission, name)                             \
+    ehr_input_value((req)->route->input, &(admission)->values, name).text
+
+
+/* Route handlers (admission.c, bed.c).  POST /admissions and below: */
+ngx_int_t ehr_admission_create(ehr_request_t *req);
+ngx_int_t ehr_admission_admit(ehr_request_t *req);
+ngx_int_t ehr_admission_transfer(ehr_request_t *req);
+ngx_int_t ehr_admission_swap(ehr_request_t *req);
+ngx_int_t ehr_admission_discharge(ehr_request_t *req);
+ngx_int_t ehr_admission_leave(ehr_request_t *req);
+ngx_int_t ehr_admission_return(ehr_request_t *req);
+ngx_int_t ehr_admission_cancel(ehr_request_t *req);
+
+/* POST /beds/{id}/status */
+ngx_int_t ehr_bed_status(ehr_request_t *req);
+
+#endif /* EHR_ADMISSION_H */
