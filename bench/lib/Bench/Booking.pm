@@ -9,7 +9,7 @@ package Bench::Booking;
 use strict;
 use warnings;
 use Bench::Scripts;
-use EHR::Test::Process qw(top read_file must_run);
+use EHR::Test::Process qw(top must_run);
 use POSIX ();
 use Time::HiRes qw(time);
 
@@ -114,12 +114,8 @@ sub statements {
         'INSERT INTO ehr.idempotency_keys %FROM ehr.appointments%');
     $self->{read} = $hospital->statement(
         'SELECT % FROM ehr.appointments AS t WHERE t.id = $1::uuid%');
-    for my $name (qw(IDEMPOTENCY_BEGIN APPOINTMENT_BOOK)) {
-        for my $file (glob top() . '/sql/queries/*.sql') {
-            $self->{$name} = $1 if read_file($file)
-                =~ /^-- name: $name\n(.*?;)\n/ms;
-        }
-    }
+    $self->{$_} = Bench::Scripts::named($_)
+        for qw(IDEMPOTENCY_BEGIN APPOINTMENT_BOOK);
 }
 
 # Every statement that a booking sends.
@@ -129,7 +125,6 @@ sub script {
     my $id = "('00000000-0000-7000-8000-' || :id)";
     my @key = ("'$actor'", "('pgbench-' || :n)", "'/appointments'",
         q('\x) . '0' x 64 . q('));
-    my $scripts = 'Bench::Scripts';
     my $start = "('" . $self->date . "T06:00:00Z'::timestamptz"
         . " + :minute * interval '1 minute')";
 
@@ -139,9 +134,9 @@ sub script {
             'patient 100000000000 + :n * 7919 % 10000',
             'minute :slot / 96 * 1440 + :slot % 96 * 10',
             'id 300000000000 + :n'),
-        $scripts->can('pipeline')->(
-            $scripts->can('begin_as')->($actor, 'all',
-                $scripts->context('POST', '/appointments')),
+        Bench::Scripts::pipeline(
+            Bench::Scripts::begin_as($actor, 'all',
+                Bench::Scripts->context('POST', '/appointments')),
             fill($self->{IDEMPOTENCY_BEGIN}, @key),
             fill($self->{APPOINTMENT_BOOK}, $id,
                 "('00000000-0000-7000-8000-' || :patient)",

@@ -5,6 +5,7 @@ package Bench::Scripts;
 
 use strict;
 use warnings;
+use EHR::Test::Process qw(top read_file);
 
 my $patient = "('00000000-0000-7000-8000-' || :patient)";
 my $draw = "\\set patient random(100000000000, 100000009999)\n";
@@ -110,6 +111,15 @@ sub fill {
     $statement =~ s/\$(\d+)/$values[$1 - 1] || die "no value for \$$1"/ge;
     $statement =~ s/;?\s*\z/;\n/;
     return $statement;
+}
+
+# The text of a statement of sql/queries, by its name.
+sub named {
+    my ($name) = @_;
+    for my $file (glob top() . '/sql/queries/*.sql') {
+        return $1 if read_file($file) =~ /^-- name: $name\n(.*?;)\n/ms;
+    }
+    die "no statement is named $name\n";
 }
 
 sub snake {

@@ -303,7 +303,7 @@ sub _ordered {
     my $last = $stays[-1] or return undef;
     my $ended = seconds($told->{dischtime} // '');
 
-    return defined $ended && $ended >= $last->{from} && $ended <= $last->{to}
+    return defined $ended && $ended > $last->{from} && $ended <= $last->{to}
         ? $ended : $last->{to};
 }
 

@@ -129,8 +129,7 @@ CREATE TEMP TABLE moved AS
 SELECT m.patient_id AS patient, w.name AS ward, m.during
   FROM ehr.admission_movements m
   JOIN ehr.wards w ON w.id = m.ward_id
-  JOIN ehr.admissions a ON a.id = m.admission_id
- WHERE a.status <> 'CANCELLED';
+ WHERE m.cancelled_at IS NULL;
 SQL
         @must_not_be);
 }
