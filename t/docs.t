@@ -13,6 +13,7 @@ my $env = environment();
 my $client = client();
 my $admin = client('admin');
 demo_accounts();
+demo_beds();
 
 commands_work($_) for qw(README.md docs/api.md);
 routes_are_listed();
@@ -55,6 +56,23 @@ sub demo_accounts {
     is $admin->post('/api/v1/patients', json => { userId => $user{patient},
         firstName => 'Patient', lastName => 'Demo' })->{status}, 201,
         'who is a patient';
+}
+
+sub demo_beds {
+    my $add = sub { my ($path, %body) = @_;
+        my $answer = $admin->post("/api/v1/$path", json => \%body);
+        is $answer->{status}, 201, "$path" or diag $answer->{body};
+        return $answer->{data}{id}; };
+    my $ward = $add->('wards', name => 'Ward 2 East',
+        hospitalId => $add->('hospitals', name => 'Demo Hospital'));
+    my $class = $add->('room-classes', name => 'Demo Private');
+
+    for my $number ('202', '203') {
+        my $room = $add->('ward-rooms', wardId => $ward,
+            roomClassId => $class, roomNumber => $number);
+        $add->('beds', wardRoomId => $room, bedNumber => "$number-1",
+            $number eq '202' ? (equipment => ['OXYGEN']) : ());
+    }
 }
 
 sub document { return read_file(top() . "/$_[0]") }
