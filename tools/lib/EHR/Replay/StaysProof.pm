@@ -90,13 +90,11 @@ SQL
 SELECT count(*) FROM (SELECT r.entity_id AS bed, count(*) AS stays
           FROM ehr.claims c JOIN ehr.resources r ON r.id = c.resource
          WHERE r.kind = 'bed' GROUP BY 1) AS l
-  FULL JOIN (SELECT b.bed_id AS bed,
-            count(*) FILTER (WHERE b.was = 'CLEANING'
-                             AND b.status = 'AVAILABLE') AS cleaned
-          FROM ehr.bed_status_changes b LEFT JOIN ehr.admissions a
-            ON a.id = b.admission_id
+  LEFT JOIN (SELECT bed_id AS bed, count(*) AS cleaned
+          FROM ehr.bed_status_changes
+         WHERE was = 'CLEANING' AND status = 'AVAILABLE'
          GROUP BY 1) AS h ON h.bed = l.bed
- WHERE coalesce(h.cleaned, 0) < coalesce(l.stays, 0)
+ WHERE coalesce(h.cleaned, 0) < l.stays
 SQL
 );
 
@@ -109,13 +107,14 @@ sub of {
 CREATE TEMP TABLE told (name text, stay text, request text, id uuid, bed uuid,
     patient uuid, acknowledged boolean, cancelled boolean);
 CREATE TEMP TABLE file (row text, patient uuid, ward text, shift bigint,
-    intime timestamp, outtime timestamp, fault text);
+    intime text, outtime text, fault text);
 SQL
         . told($wards, @asked) . file($stays, $wards, @asked) . <<'SQL',
 CREATE TEMP TABLE expected AS
-SELECT patient, ward, tstzrange(intime AT TIME ZONE 'UTC'
-           + shift * interval '1 second', outtime AT TIME ZONE 'UTC'
-           + shift * interval '1 second') AS during
+SELECT patient, ward, tstzrange(
+           intime::timestamp AT TIME ZONE 'UTC' + shift * interval '1 second',
+           outtime::timestamp AT TIME ZONE 'UTC' + shift * interval '1 second')
+           AS during
   FROM file WHERE fault = '';
 CREATE TEMP TABLE lain AS
 SELECT c.id AS claim, c.ref, a.patient_id AS patient, w.name AS ward, c.during
