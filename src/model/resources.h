@@ -84,4 +84,7 @@ extern const ehr_resource_t  ehr_input_discharge;
 extern const ehr_resource_t  ehr_input_leave;
 extern const ehr_resource_t  ehr_input_cancel_admission;
 
+/* The ward board (resource_board.c) */
+extern const ehr_resource_t  ehr_output_board;
+
 #endif /* EHR_RESOURCES_H */
