@@ -14,6 +14,9 @@
 #define EHR_AVAILABILITY_MAGIC    0x314c564152484545    /* "EEHRAVL1" */
 #define EHR_AVAILABILITY_VERSION  1
 
+/* At least so many beds, however small the zone. */
+#define EHR_AVAILABILITY_BEDS     256
+
 
 static ngx_int_t ehr_availability_adopt(ngx_shm_zone_t *zone,
     ehr_availability_t *availability, ehr_main_conf_t *conf);
@@ -140,6 +143,16 @@ ehr_availability_create(ngx_shm_zone_t *zone, ngx_slab_pool_t *pool,
 }
 
 
+/* A hospital has more beds than doctors. */
+
+static uint32_t
+ehr_availability_beds(uint32_t resources)
+{
+    return ngx_min(ngx_max(2 * resources, EHR_AVAILABILITY_BEDS),
+                   EHR_ENGINE_BEDS_MAX);
+}
+
+
 /* As many resources as there is room for if each is busy every day. */
 
 static ngx_int_t
@@ -160,6 +173,7 @@ ehr_availability_engine(ngx_shm_zone_t *zone,
     while (high - low > 1) {
         middle = low + (high - low) / 2;
         config.resources = middle;
+        config.beds = ehr_availability_beds(middle);
         size = ehr_engine_size(&config);
 
         if (size != 0 && size <= availability->block_size) {
@@ -171,6 +185,7 @@ ehr_availability_engine(ngx_shm_zone_t *zone,
     }
 
     config.resources = low;
+    config.beds = ehr_availability_beds(low);
 
     if (ehr_engine_create(availability->block, availability->block_size,
                           &config)
@@ -178,8 +193,8 @@ ehr_availability_engine(ngx_shm_zone_t *zone,
     {
         ngx_log_error(NGX_LOG_INFO, zone->shm.log, 0,
                       "ehr zone \"%V\" holds %uD doctors, rooms and "
-                      "equipment for %uD days", &zone->shm.name, low,
-                      config.days);
+                      "equipment for %uD days, and %uD beds",
+                      &zone->shm.name, low, config.days, config.beds);
         return NGX_OK;
     }
 

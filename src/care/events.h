@@ -15,6 +15,7 @@ typedef enum {
     EHR_EVENT_QUEUE,            /* entity is what waits */
     EHR_EVENT_FAMILY,           /* which patients the user `entity` reaches;
                                    goes to nobody */
+    EHR_EVENT_WARD,             /* entity is a ward; its board differs */
     EHR_EVENT_KINDS
 } ehr_event_kind_t;
 

@@ -31,11 +31,13 @@ typedef struct {
     ehr_uuid_t              doctor;
     uint32_t                day;
     ehr_uuid_t              queue;      /* a clinic or a doctor */
+    ehr_uuid_t              ward;
     ehr_uuid_t             *patients;
     ngx_uint_t              npatients;
     unsigned                has_doctor:1;
     unsigned                has_day:1;
     unsigned                has_queue:1;
+    unsigned                has_ward:1;
     unsigned                has_own:1;
 
     unsigned                outdated:1; /* the patients are to be read anew */
@@ -85,6 +87,9 @@ static const ehr_field_t  ehr_event_fields[] = {
 
     { .name = "queue", .column = "queue", .type = EHR_TYPE_UUID,
       .about = "Appointments of this clinic or doctor, for staff." },
+
+    { .name = "ward", .column = "ward", .type = EHR_TYPE_UUID,
+      .about = "The board of this ward, for who may read wards." },
 
     { .name = "appointments", .column = "appointments",
       .type = EHR_TYPE_BOOLEAN,
@@ -162,26 +167,31 @@ static ngx_int_t
 ehr_stream_topics(ehr_request_t *req, ehr_stream_t *stream,
     const ehr_values_t *query)
 {
-    ehr_value_t  doctor, date, queue, own;
+    ehr_value_t  doctor, date, queue, ward, own;
 
     doctor = ehr_input_value(&ehr_query_events, query, "doctor");
     date = ehr_input_value(&ehr_query_events, query, "date");
     queue = ehr_input_value(&ehr_query_events, query, "queue");
+    ward = ehr_input_value(&ehr_query_events, query, "ward");
     own = ehr_input_value(&ehr_query_events, query, "appointments");
 
     stream->has_doctor = (doctor.text != NULL);
     stream->has_day = (date.text != NULL);
     stream->has_queue = (queue.text != NULL);
+    stream->has_ward = (ward.text != NULL);
     stream->has_own = (own.text != NULL && own.text[0] == 't');
 
-    if (!stream->has_doctor && !stream->has_queue && !stream->has_own) {
+    if (!stream->has_doctor && !stream->has_queue && !stream->has_ward
+        && !stream->has_own)
+    {
         ehr_reply_field(req, NGX_HTTP_BAD_REQUEST, "doctor",
                         EHR_MESSAGE_FIELD_REQUIRED);
         return NGX_DONE;
     }
 
-    if ((stream->has_queue || stream->has_own)
-        && !ehr_may(req, EHR_MAY_READ_APPOINTMENTS))
+    if (((stream->has_queue || stream->has_own)
+         && !ehr_may(req, EHR_MAY_READ_APPOINTMENTS))
+        || (stream->has_ward && !ehr_may(req, EHR_MAY_READ_WARDS)))
     {
         ehr_reply_message(req, NGX_HTTP_FORBIDDEN, EHR_MESSAGE_FORBIDDEN);
         return NGX_DONE;
@@ -200,6 +210,9 @@ ehr_stream_topics(ehr_request_t *req, ehr_stream_t *stream,
         || (stream->has_queue
             && ehr_uuid_parse(&stream->queue, (u_char *) queue.text,
                               queue.len) != NGX_OK)
+        || (stream->has_ward
+            && ehr_uuid_parse(&stream->ward, (u_char *) ward.text,
+                              ward.len) != NGX_OK)
         || (stream->has_day
             && ehr_stream_day(&date, &stream->day) != NGX_OK))
     {
@@ -752,6 +765,11 @@ ehr_stream_wants(ehr_stream_t *stream, const ehr_event_t *event)
                        && event->day <= stream->day + 1));
     }
 
+    if (event->kind == EHR_EVENT_WARD) {
+        return stream->has_ward
+               && ehr_stream_is(&stream->ward, &event->entity);
+    }
+
     if (stream->has_queue
         && (ehr_stream_is(&stream->queue, &event->clinic)
             || ehr_stream_is(&stream->queue, &event->doctor)))
@@ -792,6 +810,13 @@ ehr_stream_print(ehr_stream_t *stream, u_char *out, const ehr_event_t *event)
             p = ngx_sprintf(p, "\",\"date\":\"");
             p = ehr_feed_day(p, out + EHR_STREAM_EVENT, event->day);
         }
+
+        return ngx_sprintf(p, "\"}\n\n");
+    }
+
+    if (event->kind == EHR_EVENT_WARD) {
+        p = ngx_sprintf(p, "event: ward\ndata: {\"wardId\":\"");
+        p = ehr_uuid_print(p, &event->entity);
 
         return ngx_sprintf(p, "\"}\n\n");
     }

@@ -15,6 +15,9 @@
 /* ms from one look at claims under way to the next */
 #define EHR_FEED_REAP  1000
 
+/* seconds for which stays that are over are kept */
+#define EHR_FEED_PAST  10
+
 
 static ngx_int_t ehr_feed_pulse(void *data, uint64_t sent);
 static void ehr_feed_lost(void *data);
@@ -66,7 +69,16 @@ ehr_feed_keep(void)
     if (ngx_current_msec - ehr_feed.reaped >= EHR_FEED_REAP) {
         ehr_feed.reaped = ngx_current_msec;
         (void) ehr_engine_reap(ehr_feed.engine);
+
+        /* what ended a moment ago may yet be told of by a clock that is late */
+
+        if (ehr_feed.live) {
+            (void) ehr_engine_feed_stays_drop(ehr_feed.engine,
+                                              ngx_time() - EHR_FEED_PAST);
+        }
     }
+
+    ehr_feed.hidden = 0;
 
     if (ehr_feed.live && ehr_feed_pump(&ehr_feed) != NGX_OK) {
         ehr_replication_restart(ehr_feed.replication);
@@ -322,7 +334,11 @@ ehr_feed_metric_room(ehr_out_t *out, ehr_engine_statistics_t *statistics)
         { "places", &statistics->places },
         { "shapes", &statistics->shapes },
         { "pages", &statistics->pages },
-        { "tentative", &statistics->tentative }
+        { "tentative", &statistics->tentative },
+        { "beds", &statistics->beds },
+        { "bedRooms", &statistics->bed_rooms },
+        { "bedGroups", &statistics->bed_groups },
+        { "stays", &statistics->stays }
     };
 
     ehr_metric_head(out, "ehr_availability_room", "gauge",

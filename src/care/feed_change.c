@@ -41,6 +41,11 @@ static void ehr_feed_claim_announce(ehr_feed_t *feed,
     const ehr_feed_claim_t *claim);
 static ngx_int_t ehr_feed_resource(ehr_feed_t *feed,
     const ehr_feed_row_t *row);
+static ngx_int_t ehr_feed_ward(ehr_feed_t *feed, const ehr_feed_row_t *row);
+static ngx_int_t ehr_feed_room(ehr_feed_t *feed, const ehr_feed_row_t *row);
+static ngx_int_t ehr_feed_bed(ehr_feed_t *feed, const ehr_feed_row_t *row);
+static ngx_int_t ehr_feed_admission(ehr_feed_t *feed,
+    const ehr_feed_row_t *row);
 static ngx_int_t ehr_feed_doctor_row(ehr_feed_t *feed,
     const ehr_feed_row_t *row);
 static ngx_int_t ehr_feed_schedule(ehr_feed_t *feed,
@@ -56,7 +61,19 @@ static ngx_int_t ehr_feed_role(ehr_feed_t *feed, const ehr_feed_row_t *row);
 
 static const ehr_feed_table_t  ehr_feed_tables[] = {
 
-    { "claims", 0, { "resource", "seat", "during", "ref" }, ehr_feed_claim },
+    { "claims", 0, { "resource", "seat", "during", "ref", "kind" },
+      ehr_feed_claim },
+
+    { "wards", 0, { "id", "hospital_id" }, ehr_feed_ward },
+
+    { "ward_rooms", 0, { "id", "ward_id", "room_class_id", "sex_policy" },
+      ehr_feed_room },
+
+    { "beds", 0, { "id", "ward_room_id", "status", "isolation", "equipment",
+                   "age_group", "occupant_sex", "deleted_at" },
+      ehr_feed_bed },
+
+    { "admissions", 0, { "id", "bed_id" }, ehr_feed_admission },
 
     { "resources", 1, { "id", "kind", "entity_id" }, ehr_feed_resource },
 
@@ -121,6 +138,7 @@ static ngx_int_t
 ehr_feed_commit(ehr_feed_t *feed)
 {
     ehr_availability->feed.transactions++;
+    feed->hidden = 0;
     ehr_events_publish();
 
     return feed->live ? ehr_feed_pump(feed) : NGX_OK;
@@ -327,6 +345,10 @@ ehr_feed_claim_freed(ehr_feed_t *feed, const ehr_column_t *columns)
         return NGX_ERROR;
     }
 
+    if (ehr_feed_is_bed(feed, claim.resource)) {
+        return ehr_feed_stay_ended(feed, columns);
+    }
+
     if (feed->rolling) {
         gone = ngx_array_push(&feed->gone);
         if (gone == NULL) {
@@ -354,6 +376,10 @@ ehr_feed_claim_taken(ehr_feed_t *feed, const ehr_column_t *columns)
         || ehr_feed_uuid(&columns[3], &act) != NGX_OK)
     {
         return NGX_ERROR;
+    }
+
+    if (ehr_feed_is_bed(feed, claim.resource)) {
+        return ehr_feed_stay_row(feed, columns, 5);
     }
 
     ehr_feed_claim_announce(feed, &claim);
@@ -421,6 +447,52 @@ ehr_feed_resource(ehr_feed_t *feed, const ehr_feed_row_t *row)
     return ehr_feed_accepted(ehr_engine_feed_forget(feed->engine, number));
 }
 
+
+/* -- beds: such rows are only marked as deleted ---------------------------- */
+
+static ngx_int_t
+ehr_feed_ward(ehr_feed_t *feed, const ehr_feed_row_t *row)
+{
+    return row->type == EHR_PGOUTPUT_DELETE
+           ? NGX_OK : ehr_feed_ward_row(feed, row->now, 2);
+}
+
+
+static ngx_int_t
+ehr_feed_room(ehr_feed_t *feed, const ehr_feed_row_t *row)
+{
+    return row->type == EHR_PGOUTPUT_DELETE
+           ? NGX_OK : ehr_feed_room_row(feed, row->now, 4);
+}
+
+
+static ngx_int_t
+ehr_feed_bed(ehr_feed_t *feed, const ehr_feed_row_t *row)
+{
+    return row->type == EHR_PGOUTPUT_DELETE
+           ? NGX_OK : ehr_feed_bed_row(feed, row->now, 8);
+}
+
+
+/* What a board shows of who lies there: leave, orders.  Where a bed is taken or
+ * left, its own row says so. */
+
+static ngx_int_t
+ehr_feed_admission(ehr_feed_t *feed, const ehr_feed_row_t *row)
+{
+    ehr_uuid_t  bed;
+
+    if (row->type == EHR_PGOUTPUT_DELETE
+        || ehr_feed_uuid(&row->now[1], &bed) != NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    return ehr_feed_touch_bed(feed, &bed);
+}
+
+
+/* -- doctors --------------------------------------------------------------- */
 
 /* A doctor who is not known yet will be when the resource comes. */
 

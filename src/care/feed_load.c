@@ -53,9 +53,29 @@ static const ehr_feed_step_t  ehr_feed_steps[] = {
 
     { "COPY (SELECT c.resource, c.seat, c.during"
       " FROM ehr.claims c JOIN ehr.resources r ON r.id = c.resource"
-      " WHERE r.kind <> 'patient' AND c.during && tstzrange('%1', '%2'))"
-      " TO STDOUT",
+      " WHERE r.kind NOT IN ('patient', 'bed')"
+      " AND c.during && tstzrange('%1', '%2')) TO STDOUT",
       ehr_feed_claim_row, NULL },
+
+    { "COPY (SELECT id, hospital_id FROM ehr.wards) TO STDOUT",
+      ehr_feed_ward_row, NULL },
+
+    { "COPY (SELECT id, ward_id, room_class_id, sex_policy"
+      " FROM ehr.ward_rooms) TO STDOUT",
+      ehr_feed_room_row, NULL },
+
+    { "COPY (SELECT b.id, b.ward_room_id, b.status, b.isolation, b.equipment,"
+      " b.age_group, b.occupant_sex, b.deleted_at, row_number()"
+      " OVER (ORDER BY w.name, r.room_number, b.bed_number, b.id)"
+      " FROM ehr.beds b JOIN ehr.ward_rooms r ON r.id = b.ward_room_id"
+      " JOIN ehr.wards w ON w.id = r.ward_id) TO STDOUT",
+      ehr_feed_bed_row, NULL },
+
+    { "COPY (SELECT c.resource, c.seat, c.during, c.ref, c.kind"
+      " FROM ehr.claims c JOIN ehr.resources r ON r.id = c.resource"
+      " WHERE r.kind = 'bed' AND coalesce(upper(c.during), 'infinity')"
+      " > now()) TO STDOUT",
+      ehr_feed_stay_row, NULL },
 
     { NULL, NULL, NULL }
 };
@@ -84,6 +104,7 @@ ehr_feed_begin(ehr_feed_t *feed)
     feed->pool = ngx_create_pool(16384, feed->log);
 
     if (feed->pool == NULL
+        || ehr_feed_beds_begin(feed) != NGX_OK
         || ngx_array_init(&feed->periods, feed->pool, 512,
                           sizeof(ehr_engine_period_t)) != NGX_OK
         || ngx_array_init(&feed->groups, feed->pool, 160, sizeof(ehr_uuid_t))
@@ -259,6 +280,10 @@ ehr_feed_resource_row(void *data, const ehr_column_t *columns, ngx_uint_t n)
         if (feed->followed) {
             ehr_feed_mark(feed, doctor);
         }
+    }
+
+    if (kinds[i].kind == EHR_ENGINE_BED) {
+        return ehr_feed_bed_numbered(feed, number, &uuid);
     }
 
     return ehr_feed_accepted(ehr_engine_feed_resource(feed->engine, number,

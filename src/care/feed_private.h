@@ -4,6 +4,7 @@
  *   feed.c         its life, its state as others see it
  *   feed_load.c    everything, from a snapshot
  *   feed_change.c  what a changed row means
+ *   feed_bed.c     beds, and the wards whose boards change
  *   feed_reload.c  doctors and days read again
  *   feed_value.c   texts of columns
  */
@@ -32,6 +33,17 @@
 
 #define EHR_FEED_SQL  2048
 
+/* Whether a transaction of the stream, t.id, can be seen.  The stream has the
+ * lower half of its number: it is near the snapshot's end. */
+#define EHR_FEED_VISIBLE                                                     \
+    "pg_visible_in_snapshot((n.xmax"                                         \
+    " - ((n.xmax - t.id + 2147483648) & 4294967295)"                         \
+    " + 2147483648)::text::xid8, s.now)"
+#define EHR_FEED_NOW                                                         \
+    " CROSS JOIN (SELECT pg_current_snapshot() AS now) AS s"                 \
+    " CROSS JOIN LATERAL (SELECT"                                            \
+    " pg_snapshot_xmax(s.now)::text::bigint AS xmax) AS n"
+
 typedef struct {
     ngx_rbtree_node_t       node;       /* key: the resource's number */
     ngx_queue_t             link;       /* in feed->dirty, if is_dirty */
@@ -49,6 +61,19 @@ typedef struct {
     ehr_engine_time_t       from;
     ehr_engine_time_t       to;
 } ehr_feed_claim_t;
+
+/* Something known by its uuid, in a tree of such; the beginning of what is
+ * kept of it. */
+typedef struct {
+    ngx_rbtree_node_t       node;       /* key: the uuid's hash */
+    ehr_uuid_t              id;
+} ehr_feed_named_t;
+
+/* A ward that looks different since a transaction that may not be seen yet. */
+typedef struct {
+    uint32_t                transaction;
+    ehr_uuid_t              ward;
+} ehr_feed_touched_t;
 
 typedef struct {
     uint32_t                oid;
@@ -74,6 +99,17 @@ typedef struct {
 
     ngx_rbtree_t            doctors;
     ngx_rbtree_node_t       sentinel;
+
+    ngx_rbtree_t            wards;
+    ngx_rbtree_t            rooms;
+    ngx_rbtree_t            beds;
+    ngx_rbtree_t            bed_numbers;    /* key: the resource's number */
+    ngx_rbtree_node_t       named_sentinel; /* of the four */
+
+    ngx_array_t             touched;    /* of ehr_feed_touched_t, in the order
+                                           of their transactions */
+    ngx_uint_t              nlooked;    /* of them are being looked up */
+    unsigned                hidden:1;   /* they could not be seen just now */
 
     /* rows that are taken together: periods, groups of one resource */
     int32_t                 resource;   /* 0: none */
@@ -123,6 +159,9 @@ ngx_int_t ehr_feed_time(const ehr_column_t *column, ngx_uint_t up,
 /* A tstzrange; without an end it ends with time itself. */
 ngx_int_t ehr_feed_range(const ehr_column_t *column, ehr_engine_time_t *from,
     ehr_engine_time_t *to);
+/* The same in seconds, rounded down, as beds have it. */
+ngx_int_t ehr_feed_seconds(const ehr_column_t *column,
+    ehr_engine_second_t *from, ehr_engine_second_t *to);
 /* "{uuid,uuid}" of ids at out[EHR_FEED_ARRAY(n)]. */
 #define EHR_FEED_ARRAY(n)  ((n) * (EHR_UUID_TEXT + 1) + 3)
 void ehr_feed_array(const ehr_uuid_t *ids, ngx_uint_t n, u_char *out);
@@ -170,6 +209,42 @@ ngx_int_t ehr_feed_clinic_changed(ehr_feed_t *feed,
 void ehr_feed_announce(const ehr_uuid_t *doctor, uint32_t day);
 
 
+/* -- feed_bed.c ------------------------------------------------------------ */
+
+ngx_int_t ehr_feed_beds_begin(ehr_feed_t *feed);
+
+/* Rows of wards (id, hospital_id), rooms (id, ward_id, room_class_id,
+ * sex_policy) and beds (id, ward_room_id, status, isolation, equipment,
+ * age_group, occupant_sex, deleted_at, and when loaded the place among all),
+ * loaded or changed.  NGX_OK or NGX_ERROR. */
+ngx_int_t ehr_feed_ward_row(void *data, const ehr_column_t *columns,
+    ngx_uint_t n);
+ngx_int_t ehr_feed_room_row(void *data, const ehr_column_t *columns,
+    ngx_uint_t n);
+ngx_int_t ehr_feed_bed_row(void *data, const ehr_column_t *columns,
+    ngx_uint_t n);
+
+/* A bed's number is known. */
+ngx_int_t ehr_feed_bed_numbered(ehr_feed_t *feed, int32_t number,
+    const ehr_uuid_t *id);
+/* Whether that is a bed. */
+ngx_uint_t ehr_feed_is_bed(ehr_feed_t *feed, int32_t number);
+
+/* A claim of a bed is there, or gone; columns resource, seat, during, ref,
+ * kind. */
+ngx_int_t ehr_feed_stay_row(void *data, const ehr_column_t *columns,
+    ngx_uint_t n);
+ngx_int_t ehr_feed_stay_ended(ehr_feed_t *feed, const ehr_column_t *columns);
+
+/* The ward's board looks different, or the board with that bed on it. */
+ngx_int_t ehr_feed_touch(ehr_feed_t *feed, const ehr_uuid_t *ward);
+ngx_int_t ehr_feed_touch_bed(ehr_feed_t *feed, const ehr_uuid_t *bed);
+
+/* Looks whether what touched wards can be seen, and tells of it then;
+ * ehr_feed_pump_rest() goes on.  NGX_DECLINED: there is nothing to look for. */
+ngx_int_t ehr_feed_look_wards(ehr_feed_t *feed);
+
+
 /* -- feed_reload.c --------------------------------------------------------- */
 
 /* The doctor, the doctors of a clinic, or all of them are to be read again. */
@@ -183,6 +258,8 @@ ehr_feed_doctor_t *ehr_feed_doctor_of(ehr_feed_t *feed,
 /* Reads again what is due and rolls the days, if nothing is being read.
  * NGX_OK or NGX_ERROR. */
 ngx_int_t ehr_feed_pump(ehr_feed_t *feed);
+/* The same but for wards that wait to be seen. */
+ngx_int_t ehr_feed_pump_rest(ehr_feed_t *feed);
 
 /* Whether a claim has gone since days began to be read. */
 ngx_uint_t ehr_feed_is_gone(ehr_feed_t *feed, const ehr_feed_claim_t *claim);

@@ -126,10 +126,23 @@ ehr_feed_doctor_of(ehr_feed_t *feed, const ehr_uuid_t *uuid)
 ngx_int_t
 ehr_feed_pump(ehr_feed_t *feed)
 {
+    ngx_int_t  rc;
+
     if (!feed->live || ehr_replication_is_reading(feed->replication)) {
         return NGX_OK;
     }
 
+    /* in turn: neither waits for ever while the other goes on and on */
+
+    rc = ehr_feed_look_wards(feed);
+
+    return rc == NGX_DECLINED ? ehr_feed_pump_rest(feed) : rc;
+}
+
+
+ngx_int_t
+ehr_feed_pump_rest(ehr_feed_t *feed)
+{
     if (feed->wait) {
         return ehr_feed_look(feed);
     }
@@ -153,9 +166,8 @@ ehr_feed_pump(ehr_feed_t *feed)
 
 /* -- whether what the stream has shown can be read ------------------------- */
 
-/* A commit is in the log, and so in the stream, before other sessions see it.
- * The stream has the lower half of the transaction's number: it is near the
- * snapshot's end. */
+/* A commit is in the log, and so in the stream, before other sessions see
+ * it. */
 
 static ngx_int_t
 ehr_feed_look(ehr_feed_t *feed)
@@ -165,13 +177,9 @@ ehr_feed_look(ehr_feed_t *feed)
     feed->looked = feed->unseen;
 
     (void) ngx_snprintf(sql, sizeof(sql),
-               "COPY (SELECT pg_visible_in_snapshot((n.xmax"
-               " - ((n.xmax - %uD + 2147483648) & 4294967295)"
-               " + 2147483648)::text::xid8, s.now)"
-               " FROM (SELECT pg_current_snapshot() AS now) AS s"
-               " CROSS JOIN LATERAL (SELECT"
-               " pg_snapshot_xmax(s.now)::text::bigint AS xmax) AS n)"
-               " TO STDOUT%Z", feed->unseen);
+               "COPY (SELECT " EHR_FEED_VISIBLE
+               " FROM (SELECT %uD::bigint AS id) AS t" EHR_FEED_NOW
+               ") TO STDOUT%Z", feed->unseen);
 
     return ehr_replication_read(feed->replication, (char *) sql,
                                 ehr_feed_look_row, ehr_feed_look_done);
@@ -523,7 +531,8 @@ ehr_feed_roll_claims(ehr_feed_t *feed)
                      "COPY (SELECT c.resource, c.seat, c.during"
                      " FROM ehr.claims c"
                      " JOIN ehr.resources r ON r.id = c.resource"
-                     " WHERE r.kind <> 'patient' AND c.during && tstzrange('");
+                     " WHERE r.kind NOT IN ('patient', 'bed')"
+                     " AND c.during && tstzrange('");
     p = ehr_feed_day(p, last, feed->old_end);
     p = ngx_slprintf(p, last, "', '");
     p = ehr_feed_day(p, last, feed->end);

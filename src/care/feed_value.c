@@ -32,11 +32,11 @@ ehr_feed_integer(const ehr_column_t *column, int32_t *integer)
 }
 
 
-ngx_int_t
-ehr_feed_time(const ehr_column_t *column, ngx_uint_t up,
-    ehr_engine_time_t *time)
+/* An instant in seconds, or the next whole one if it lies behind it and `up`. */
+
+static ngx_int_t
+ehr_feed_second(const ehr_column_t *column, ngx_uint_t up, int64_t *second)
 {
-    int64_t       seconds;
     ehr_moment_t  moment;
 
     if (column->data == NULL
@@ -47,27 +47,40 @@ ehr_feed_time(const ehr_column_t *column, ngx_uint_t up,
         return NGX_ERROR;
     }
 
-    seconds = ehr_moment_epoch(&moment);
-
-    if (up) {
-        seconds += EHR_ENGINE_GRANULE_SECONDS - 1
-                   + (moment.microsecond > 0);
-    }
-
-    *time = seconds < 0 ? 0 : seconds / EHR_ENGINE_GRANULE_SECONDS;
+    *second = ngx_max(ehr_moment_epoch(&moment), 0)
+              + (up && moment.microsecond > 0);
 
     return NGX_OK;
 }
 
 
-/* ["2026-11-21 09:00:00+00","2026-11-21 09:30:00+00") */
-
 ngx_int_t
-ehr_feed_range(const ehr_column_t *column, ehr_engine_time_t *from,
-    ehr_engine_time_t *to)
+ehr_feed_time(const ehr_column_t *column, ngx_uint_t up,
+    ehr_engine_time_t *time)
+{
+    int64_t  second;
+
+    if (ehr_feed_second(column, up, &second) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (up) {
+        second += EHR_ENGINE_GRANULE_SECONDS - 1;
+    }
+
+    *time = second / EHR_ENGINE_GRANULE_SECONDS;
+
+    return NGX_OK;
+}
+
+
+/* ["2026-11-21 09:00:00+00","2026-11-21 09:30:00+00"): the texts of both ends;
+ * that of the upper is NULL if there is none, or infinity. */
+
+static ngx_int_t
+ehr_feed_bounds(const ehr_column_t *column, ehr_column_t bounds[2])
 {
     const u_char  *p, *comma, *end;
-    ehr_column_t   bound;
 
     if (column->data == NULL || column->len < 4) {
         return NGX_ERROR;
@@ -81,17 +94,14 @@ ehr_feed_range(const ehr_column_t *column, ehr_engine_time_t *from,
         return NGX_ERROR;
     }
 
-    bound.data = p + 1;
-    bound.len = comma - p - 2;
-
-    if (ehr_feed_time(&bound, 0, from) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    bounds[0].data = p + 1;
+    bounds[0].len = comma - p - 2;
 
     p = comma + 1;
 
-    if (p == end || *p == 'i') {                    /* none, or infinity */
-        *to = UINT32_MAX;
+    if (p == end || *p == 'i') {
+        bounds[1].data = NULL;
+        bounds[1].len = 0;
         return NGX_OK;
     }
 
@@ -99,10 +109,53 @@ ehr_feed_range(const ehr_column_t *column, ehr_engine_time_t *from,
         return NGX_ERROR;
     }
 
-    bound.data = p + 1;
-    bound.len = end - p - 2;
+    bounds[1].data = p + 1;
+    bounds[1].len = end - p - 2;
 
-    return ehr_feed_time(&bound, 1, to);
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ehr_feed_range(const ehr_column_t *column, ehr_engine_time_t *from,
+    ehr_engine_time_t *to)
+{
+    ehr_column_t  bounds[2];
+
+    if (ehr_feed_bounds(column, bounds) != NGX_OK
+        || ehr_feed_time(&bounds[0], 0, from) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (bounds[1].data == NULL) {
+        *to = UINT32_MAX;
+        return NGX_OK;
+    }
+
+    return ehr_feed_time(&bounds[1], 1, to);
+}
+
+
+ngx_int_t
+ehr_feed_seconds(const ehr_column_t *column, ehr_engine_second_t *from,
+    ehr_engine_second_t *to)
+{
+    int64_t       first, last = EHR_ENGINE_OPEN_END;
+    ehr_column_t  bounds[2];
+
+    if (ehr_feed_bounds(column, bounds) != NGX_OK
+        || ehr_feed_second(&bounds[0], 0, &first) != NGX_OK
+        || (bounds[1].data
+            && ehr_feed_second(&bounds[1], 0, &last) != NGX_OK))
+    {
+        return NGX_ERROR;
+    }
+
+    *from = ngx_min(first, EHR_ENGINE_OPEN_END);
+    *to = ngx_min(last, EHR_ENGINE_OPEN_END);
+
+    return NGX_OK;
 }
 
 

@@ -1,0 +1,582 @@
+/*
+ * What taking a bed does in the engine: see bed_engine.h.
+ *
+ * The engine does not know the patient, so it looks for a bed that is free for
+ * anybody of that kind: if there is none, there is none for this patient
+ * either, and that is what it refuses.  Whether the bed that it holds suits is
+ * PostgreSQL's to say, which looks for another one if it does not.
+ */
+
+#include "bed_engine.h"
+#include "slot.h"
+
+
+/* ms that a hold outlives its batch's deadline, and a commit the feed. */
+#define EHR_BED_GRACE         2000
+#define EHR_BED_RELEASED      1000
+
+/* What is free next is told again for so long, ms, by what was asked for. */
+#define EHR_EXPECTED_MEMORY   1000
+#define EHR_EXPECTED_ANSWERS  64
+#define EHR_EXPECTED_KEY      512
+#define EHR_EXPECTED_ANSWER   1024
+
+typedef struct {
+    u_char                  key[EHR_EXPECTED_KEY];
+    size_t                  key_len;
+    u_char                  json[EHR_EXPECTED_ANSWER];
+    size_t                  len;            /* 0: empty */
+    ngx_msec_t              since;
+} ehr_expected_t;
+
+
+static ngx_int_t ehr_bed_wish(ehr_request_t *req, ehr_admission_t *admission,
+    ehr_engine_t *engine, ehr_engine_bed_wish_t *wish);
+static ngx_int_t ehr_bed_wish_time(ehr_request_t *req,
+    ehr_admission_t *admission, ehr_engine_bed_wish_t *wish);
+static ngx_int_t ehr_bed_wish_uuid(const char *text, ehr_uuid_t *room,
+    const ehr_engine_uuid_t **uuid);
+static ngx_uint_t ehr_bed_is_refused(ehr_request_t *req,
+    ehr_admission_t *admission, const ehr_engine_bed_wish_t *wish,
+    const ehr_engine_bed_found_t *found);
+static ngx_int_t ehr_bed_advise(ehr_request_t *req,
+    ehr_admission_t *admission, const ehr_engine_bed_found_t *found);
+static void ehr_bed_over(ehr_batch_t *batch, void *data);
+
+static size_t ehr_expected_key(ehr_request_t *req,
+    ehr_admission_t *admission, u_char *key);
+static ehr_expected_t *ehr_expected_place(const u_char *key, size_t len);
+static ngx_int_t ehr_expected_ask(ehr_request_t *req,
+    ehr_admission_t *admission);
+static void ehr_expected_told(ehr_request_t *req, ehr_batch_t *batch);
+static void ehr_bed_reply_refused(ehr_request_t *req,
+    ehr_admission_t *admission, const u_char *expected, size_t len);
+
+
+static ehr_expected_t  ehr_expected_answers[EHR_EXPECTED_ANSWERS];
+
+/* In the order of the statement. */
+static const char *const  ehr_expected_names[] = {
+    "bedId", "hospitalId", "wardId", "roomClassId", "isolation", "equipment",
+    NULL
+};
+
+#define EHR_EXPECTED_NAMES  6
+
+
+#define ehr_bed_now(engine)  ((engine)->host->now((engine)->host->data))
+
+
+ngx_int_t
+ehr_bed_equipment(const char *list, uint16_t *bits)
+{
+    size_t       len;
+    ngx_uint_t   i;
+    const char  *p;
+
+    *bits = 0;
+
+    for (p = list + 1; *p && *p != '}'; p += len + (p[len] == ',')) {
+        len = strcspn(p, ",}");
+
+        for (i = 0; ehr_bed_equipment_names[i]; i++) {
+            if (ngx_strlen(ehr_bed_equipment_names[i]) == len
+                && ngx_memcmp(ehr_bed_equipment_names[i], p, len) == 0)
+            {
+                break;
+            }
+        }
+
+        if (ehr_bed_equipment_names[i] == NULL) {
+            return NGX_ERROR;
+        }
+
+        *bits |= 1 << i;
+    }
+
+    return NGX_OK;
+}
+
+
+/* -- holding --------------------------------------------------------------- */
+
+ngx_int_t
+ehr_bed_hold(ehr_request_t *req, ehr_admission_t *admission)
+{
+    ehr_engine_t            *engine = ehr_slot_engine();
+    ehr_engine_result_t      result;
+    ehr_engine_bed_wish_t    wish;
+    ehr_engine_bed_found_t   found;
+
+    if (engine == NULL
+        || ehr_bed_wish(req, admission, engine, &wish) != NGX_OK
+        || ehr_uuid_parse((ehr_uuid_t *) admission->act.bytes,
+                          admission->id.data, admission->id.len)
+           != NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    ngx_memzero(&found, sizeof(ehr_engine_bed_found_t));
+
+    result = ehr_engine_bed_claim(engine, &admission->act, &wish,
+                                  ehr_bed_now(engine)
+                                  + (int64_t) req->conf->store.deadline
+                                  + EHR_BED_GRACE, &found);
+
+    if (result == EHR_ENGINE_TAKEN) {
+        return ehr_bed_is_refused(req, admission, &wish, &found) ? NGX_BUSY
+                                                                 : NGX_OK;
+    }
+
+    if (result != EHR_ENGINE_OK) {
+        return NGX_OK;
+    }
+
+    admission->is_held = 1;
+
+    return wish.resource ? NGX_OK : ehr_bed_advise(req, admission, &found);
+}
+
+
+/* NGX_DECLINED: the engine cannot tell, or need not be asked. */
+
+static ngx_int_t
+ehr_bed_wish(ehr_request_t *req, ehr_admission_t *admission,
+    ehr_engine_t *engine, ehr_engine_bed_wish_t *wish)
+{
+    ehr_uuid_t   bed;
+    const char  *text, *isolation, *equipment;
+
+    ngx_memzero(wish, sizeof(ehr_engine_bed_wish_t));
+
+    text = ehr_admission_wish(req, admission, "bedId");
+    isolation = ehr_admission_wish(req, admission, "isolation");
+    equipment = ehr_admission_wish(req, admission, "equipment");
+
+    if (text) {
+        return (ehr_uuid_parse(&bed, (u_char *) text, EHR_UUID_TEXT) == NGX_OK
+                && ehr_engine_find(engine, EHR_ENGINE_BED,
+                                   ehr_slot_engine_uuid(&bed),
+                                   &wish->resource)
+                   == EHR_ENGINE_OK)
+               ? ehr_bed_wish_time(req, admission, wish) : NGX_DECLINED;
+    }
+
+    if (ehr_bed_wish_uuid(ehr_admission_wish(req, admission, "hospitalId"),
+                          &admission->hospital, &wish->hospital)
+        != NGX_OK
+        || ehr_bed_wish_uuid(ehr_admission_wish(req, admission, "wardId"),
+                             &admission->ward, &wish->ward)
+           != NGX_OK
+        || ehr_bed_wish_uuid(ehr_admission_wish(req, admission,
+                                                "roomClassId"),
+                             &admission->room_class, &wish->room_class)
+           != NGX_OK
+        || (equipment
+            && ehr_bed_equipment(equipment, &wish->equipment) != NGX_OK))
+    {
+        return NGX_DECLINED;
+    }
+
+    /* nothing is asked for: a newborn beside its mother, or what is reserved */
+
+    if (wish->hospital == NULL && wish->ward == NULL
+        && wish->room_class == NULL && isolation == NULL && equipment == NULL)
+    {
+        return NGX_DECLINED;
+    }
+
+    wish->is_isolation = (isolation && isolation[0] == 't');
+
+    return ehr_bed_wish_time(req, admission, wish);
+}
+
+
+/* From now on, unless it is planned or was in the past. */
+
+static ngx_int_t
+ehr_bed_wish_time(ehr_request_t *req, ehr_admission_t *admission,
+    ehr_engine_bed_wish_t *wish)
+{
+    int64_t      from, to;
+    const char  *at, *start, *end;
+
+    start = ehr_admission_wish(req, admission, "plannedStart");
+    end = ehr_admission_wish(req, admission, "plannedEnd");
+    at = ehr_admission_wish(req, admission, "admittedAt");
+    at = at ? at : ehr_admission_wish(req, admission, "at");
+    at = start ? start : at;
+
+    from = at ? ehr_slot_instant_parse(at, ngx_strlen(at), NULL) : ngx_time();
+    to = end ? ehr_slot_instant_parse(end, ngx_strlen(end), NULL)
+             : EHR_ENGINE_OPEN_END;
+
+    if (from < 0 || to <= from || to > EHR_ENGINE_OPEN_END
+        || (start ? from <= ngx_time() : from > ngx_time()))
+    {
+        return NGX_DECLINED;                    /* PostgreSQL says why not */
+    }
+
+    wish->is_planned = (start != NULL);
+    wish->from = from;
+    wish->to = to;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ehr_bed_wish_uuid(const char *text, ehr_uuid_t *room,
+    const ehr_engine_uuid_t **uuid)
+{
+    if (text == NULL) {
+        return NGX_OK;
+    }
+
+    *uuid = ehr_slot_engine_uuid(room);
+
+    return ehr_uuid_parse(room, (u_char *) text, EHR_UUID_TEXT);
+}
+
+
+/*
+ * Whether PostgreSQL would certainly refuse because of the bed.  Not who would
+ * wait, nor who may be repeating what succeeded.  A bed that is named may be
+ * cleaned, reserved or the patient's own; only that somebody lies in it, or is
+ * just being laid, is told here.
+ */
+
+static ngx_uint_t
+ehr_bed_is_refused(ehr_request_t *req, ehr_admission_t *admission,
+    const ehr_engine_bed_wish_t *wish, const ehr_engine_bed_found_t *found)
+{
+    const char  *waits;
+
+    waits = ehr_admission_wish(req, admission, "waits");
+
+    if (req->key.len || (waits && waits[0] == 't')) {
+        return 0;
+    }
+
+    admission->refusal = wish->resource ? EHR_MESSAGE_BED_TAKEN
+                                        : EHR_MESSAGE_NO_BED_FREE;
+
+    if (wish->resource == 0) {
+        return 1;
+    }
+
+    return !wish->is_planned && !admission->moves
+           && (found->why == EHR_ENGINE_BED_IS_HELD
+               || (found->why == EHR_ENGINE_BED_IS_NOT_AVAILABLE
+                   && found->status == EHR_ENGINE_BED_OCCUPIED));
+}
+
+
+static ngx_int_t
+ehr_bed_advise(ehr_request_t *req, ehr_admission_t *admission,
+    const ehr_engine_bed_found_t *found)
+{
+    u_char  *list;
+
+    list = ngx_pnalloc(req->pool, EHR_UUID_TEXT + 3);
+    if (list == NULL) {
+        return NGX_OK;                          /* PostgreSQL searches */
+    }
+
+    list[0] = '{';
+    ngx_memcpy(ehr_uuid_print(list + 1, (ehr_uuid_t *) found->uuid.bytes),
+               "}", 2);
+
+    admission->advice = (char *) list;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ehr_bed_send(ehr_request_t *req, ehr_admission_t *admission,
+    ehr_batch_t *batch, ehr_step_pt step)
+{
+    ehr_engine_uuid_t  *act;
+
+    if (admission->is_held) {
+        act = ngx_palloc(batch->pool, sizeof(ehr_engine_uuid_t));
+        if (act == NULL) {
+            ehr_bed_drop(admission);
+            ehr_batch_destroy(batch);
+            return NGX_ERROR;
+        }
+
+        *act = admission->act;
+        batch->over = ehr_bed_over;
+        batch->over_data = act;
+    }
+
+    return ehr_step_send(req, batch, step);
+}
+
+
+/* The batch's outcome is known, whether or not somebody still waits. */
+
+static void
+ehr_bed_over(ehr_batch_t *batch, void *data)
+{
+    ehr_engine_t  *engine = ehr_worker.engine;
+
+    if (batch->outcome == EHR_OUTCOME_UNKNOWN) {
+        /* it may be there: the deadline or the feed will tell */
+        return;
+    }
+
+    ehr_engine_settle(engine, data, batch->outcome == EHR_OUTCOME_DONE,
+                      ehr_bed_now(engine) + EHR_BED_GRACE);
+}
+
+
+void
+ehr_bed_drop(ehr_admission_t *admission)
+{
+    if (admission->is_held) {
+        ehr_engine_settle(ehr_worker.engine, &admission->act, 0, 0);
+        admission->is_held = 0;
+    }
+}
+
+
+/* -- refusing -------------------------------------------------------------- */
+
+/* Who is refused hears what is free next.  Many are at once, and for the same:
+ * PostgreSQL is asked once a second for each kind of bed. */
+
+ngx_int_t
+ehr_bed_refuse(ehr_request_t *req, ehr_admission_t *admission)
+{
+    size_t           len;
+    u_char           key[EHR_EXPECTED_KEY];
+    ehr_expected_t  *answer;
+
+    len = ehr_expected_key(req, admission, key);
+    answer = ehr_expected_place(key, len);
+
+    if (len && answer->len
+        && ngx_current_msec - answer->since < EHR_EXPECTED_MEMORY
+        && answer->key_len == len && ngx_memcmp(answer->key, key, len) == 0)
+    {
+        ehr_bed_reply_refused(req, admission, answer->json, answer->len);
+        return NGX_OK;
+    }
+
+    return ehr_expected_ask(req, admission);
+}
+
+
+/* What was asked for as one text; 0: too long to be kept. */
+
+static size_t
+ehr_expected_key(ehr_request_t *req, ehr_admission_t *admission, u_char *key)
+{
+    u_char      *p, *last;
+    ngx_uint_t   i;
+    const char  *text;
+
+    p = key;
+    last = key + EHR_EXPECTED_KEY;
+
+    for (i = 0; ehr_expected_names[i]; i++) {
+        text = ehr_admission_wish(req, admission, ehr_expected_names[i]);
+        p = ngx_slprintf(p, last, "%s|", text ? text : "");
+    }
+
+    return p < last ? p - key : 0;
+}
+
+
+static ehr_expected_t *
+ehr_expected_place(const u_char *key, size_t len)
+{
+    return &ehr_expected_answers[ngx_murmur_hash2((u_char *) key, len)
+                                 % EHR_EXPECTED_ANSWERS];
+}
+
+
+static ngx_int_t
+ehr_expected_ask(ehr_request_t *req, ehr_admission_t *admission)
+{
+    ngx_uint_t    i;
+    ehr_batch_t  *batch;
+    ehr_param_t   params[EHR_EXPECTED_NAMES];
+
+    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
+    if (batch == NULL) {
+        return NGX_ERROR;
+    }
+
+    batch->writes = 0;
+    ngx_memzero(params, sizeof(params));
+
+    for (i = 0; ehr_expected_names[i]; i++) {
+        params[i].value = ehr_admission_wish(req, admission,
+                                             ehr_expected_names[i]);
+    }
+
+    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_BEDS_EXPECTED],
+                      EHR_EXPECTED_NAMES, params)
+        != NGX_OK)
+    {
+        ehr_batch_destroy(batch);
+        return NGX_ERROR;
+    }
+
+    return ehr_step_send(req, batch, ehr_expected_told);
+}
+
+
+static void
+ehr_expected_told(ehr_request_t *req, ehr_batch_t *batch)
+{
+    size_t            len;
+    u_char            key[EHR_EXPECTED_KEY];
+    ngx_str_t         json;
+    ehr_expected_t   *answer;
+    ehr_admission_t  *admission = req->state;
+
+    json = ehr_result_value(batch->results[1], 0, 0);
+    len = ehr_expected_key(req, admission, key);
+
+    if (len && json.len <= EHR_EXPECTED_ANSWER) {
+        answer = ehr_expected_place(key, len);
+        answer->since = ngx_current_msec;
+        answer->key_len = len;
+        answer->len = json.len;
+        ngx_memcpy(answer->key, key, len);
+        ngx_memcpy(answer->json, json.data, json.len);
+    }
+
+    ehr_bed_reply_refused(req, admission, json.data, json.len);
+}
+
+
+/* As PostgreSQL's refusal looks when it says the same. */
+
+static void
+ehr_bed_reply_refused(ehr_request_t *req, ehr_admission_t *admission,
+    const u_char *expected, size_t len)
+{
+    ehr_out_t           data;
+    ehr_reply_t         reply;
+    ehr_field_error_t   error;
+
+    ehr_out_init(&data, req->pool);
+
+    if (admission->refusal == EHR_MESSAGE_BED_TAKEN) {
+        ehr_out_literal(&data, "{\"rule\":\"bed_taken\",\"expected\":");
+    } else {
+        ehr_out_literal(&data, "{\"rule\":\"no_bed_free\",\"expected\":");
+    }
+
+    ehr_out_raw(&data, expected, len);
+    ehr_out_literal(&data, "}");
+
+    ngx_memzero(&reply, sizeof(ehr_reply_t));
+    reply.status = NGX_HTTP_CONFLICT;
+    reply.message = admission->refusal;
+    reply.data = &data;
+
+    if (admission->refusal == EHR_MESSAGE_BED_TAKEN) {
+        error.field = "bedId";
+        error.message = admission->refusal;
+        error.argument = NULL;
+        reply.errors = &error;
+        reply.nerrors = 1;
+    }
+
+    ehr_reply(req, &reply);
+}
+
+
+/* -- what was changed here ------------------------------------------------- */
+
+void
+ehr_wards_changed(const PGresult *result)
+{
+    int         row;
+    ngx_str_t   value;
+    ehr_uuid_t  ward;
+
+    for (row = 0; ehr_worker.engine && row < PQntuples(result); row++) {
+        value = ehr_result_value(result, row, 0);
+
+        if (ehr_uuid_parse(&ward, value.data, value.len) == NGX_OK) {
+            ehr_engine_ward_touch(ehr_worker.engine,
+                                  ehr_slot_engine_uuid(&ward));
+        }
+    }
+}
+
+
+void
+ehr_bed_released(const ngx_str_t *bed)
+{
+    int32_t        resource;
+    ehr_uuid_t     uuid;
+    ehr_engine_t  *engine = ehr_worker.engine;
+
+    if (engine
+        && ehr_uuid_parse(&uuid, bed->data, bed->len) == NGX_OK
+        && ehr_engine_find(engine, EHR_ENGINE_BED,
+                           ehr_slot_engine_uuid(&uuid), &resource)
+           == EHR_ENGINE_OK)
+    {
+        ehr_engine_releasing(engine, resource,
+                             ehr_bed_now(engine) + EHR_BED_RELEASED);
+    }
+}
+
+
+/* -- counting -------------------------------------------------------------- */
+
+ngx_int_t
+ehr_bed_counts(const char *hospital, const char *ward,
+    const char *room_class, ehr_bed_counts_t *counts)
+{
+    uint32_t                  n[EHR_ENGINE_BED_STATUSES];
+    ehr_uuid_t                rooms[3];
+    ehr_engine_t             *engine = ehr_slot_engine();
+    const ehr_engine_uuid_t  *uuids[3] = { NULL, NULL, NULL };
+
+    if (engine == NULL
+        || ehr_bed_wish_uuid(hospital, &rooms[0], &uuids[0]) != NGX_OK
+        || ehr_bed_wish_uuid(ward, &rooms[1], &uuids[1]) != NGX_OK
+        || ehr_bed_wish_uuid(room_class, &rooms[2], &uuids[2]) != NGX_OK
+        || ehr_engine_bed_counts(engine, uuids[0], uuids[1], uuids[2], n)
+           != EHR_ENGINE_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    counts->available = n[EHR_ENGINE_BED_AVAILABLE];
+    counts->occupied = n[EHR_ENGINE_BED_OCCUPIED];
+    counts->reserved = n[EHR_ENGINE_BED_RESERVED];
+    counts->cleaning = n[EHR_ENGINE_BED_CLEANING];
+    counts->out_of_service = n[EHR_ENGINE_BED_OUT_OF_SERVICE];
+
+    return NGX_OK;
+}
+
+
+void
+ehr_bed_counts_of_row(const PGresult *result, int row,
+    ehr_bed_counts_t *counts)
+{
+#define ehr_bed_counted(column)                                              \
+    strtoul(PQgetvalue(result, row, column), NULL, 10)
+
+    counts->available = ehr_bed_counted(0);
+    counts->occupied = ehr_bed_counted(1);
+    counts->reserved = ehr_bed_counted(2);
+    counts->cleaning = ehr_bed_counted(3);
+    counts->out_of_service = ehr_bed_counted(4);
+
+#undef ehr_bed_counted
+}

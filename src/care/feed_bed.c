@@ -1,0 +1,792 @@
+/*
+ * Beds in the engine.  What it holds of a bed comes from three tables, so the
+ * wards, rooms and beds are kept here, and whichever row changes, the beds it
+ * is about are handed over whole.  All of it is in the rows themselves: nothing
+ * is read again, and the order of the changes is the database's.
+ *
+ * A ward whose board may look different is named twice: to the engine at once,
+ * so that no worker goes on showing the old one, and again when what changed
+ * can be seen, for a worker may have asked in between and kept what it was
+ * told.  Streams hear of it then, too: who asks because of it sees the change.
+ */
+
+#include "bed_engine.h"
+#include "feed_private.h"
+
+
+/* Of the wards that were touched, those that are looked up at once. */
+#define EHR_FEED_LOOKED  128
+
+/* The column of a loaded bed that says where it stands. */
+#define EHR_FEED_BED_ORDER  8
+
+
+typedef struct {
+    ehr_feed_named_t        named;
+    ehr_uuid_t              hospital;
+} ehr_feed_ward_t;
+
+typedef struct {
+    ehr_feed_named_t        named;
+    ehr_uuid_t              ward;
+    ehr_uuid_t              room_class;
+    uint8_t                 policy;
+    unsigned                is_read:1;
+} ehr_feed_room_t;
+
+typedef struct {
+    ehr_feed_named_t        named;
+    ngx_rbtree_node_t       number;     /* key: of the resource; 0: it has not
+                                           come yet */
+    ehr_uuid_t              room;
+    ehr_engine_bed_t        bed;
+    unsigned                is_read:1;  /* its row has come */
+    unsigned                is_deleted:1;
+    unsigned                is_told:1;  /* the engine has it */
+} ehr_feed_bed_t;
+
+/* A claim of a bed. */
+typedef struct {
+    int32_t                 resource;
+    int32_t                 seat;
+    ehr_engine_second_t     from;
+    ehr_engine_second_t     to;
+} ehr_feed_stay_t;
+
+/* Which beds are to be handed over again: those in a room or a ward. */
+typedef struct {
+    const ehr_uuid_t       *room;
+    const ehr_uuid_t       *ward;
+} ehr_feed_where_t;
+
+typedef struct {
+    const char             *name;
+    uint8_t                 value;
+} ehr_feed_word_t;
+
+
+static void *ehr_feed_named(ngx_rbtree_t *tree, const ehr_uuid_t *id);
+static void *ehr_feed_named_add(ehr_feed_t *feed, ngx_rbtree_t *tree,
+    const ehr_uuid_t *id, size_t size);
+static void ehr_feed_named_insert(ngx_rbtree_node_t *temp,
+    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
+static ngx_int_t ehr_feed_word(const ehr_feed_word_t *words,
+    const ehr_column_t *column, uint8_t *value);
+
+static ngx_int_t ehr_feed_bed_take(ehr_feed_bed_t *bed,
+    const ehr_column_t *columns);
+static ngx_int_t ehr_feed_bed_tell(ehr_feed_t *feed, ehr_feed_bed_t *bed);
+static ngx_int_t ehr_feed_bed_forget(ehr_feed_t *feed, ehr_feed_bed_t *bed);
+static ngx_int_t ehr_feed_beds_tell(ehr_feed_t *feed,
+    const ehr_feed_where_t *where);
+static ehr_feed_bed_t *ehr_feed_bed_by_number(ehr_feed_t *feed,
+    int32_t number);
+static ehr_feed_ward_t *ehr_feed_ward_of(ehr_feed_t *feed,
+    const ehr_feed_bed_t *bed);
+
+static ngx_int_t ehr_feed_looked_row(void *data, const ehr_column_t *columns,
+    ngx_uint_t n);
+static ngx_int_t ehr_feed_looked_done(void *data);
+static void ehr_feed_tell_wards(ehr_feed_t *feed, ngx_uint_t n);
+
+
+#define ehr_feed_of_number(link)                                             \
+    ((ehr_feed_bed_t *) ((u_char *) (link) - offsetof(ehr_feed_bed_t,        \
+                                                      number)))
+
+#define ehr_feed_same(one, other)                                            \
+    (ngx_memcmp(one, other, sizeof(ehr_uuid_t)) == 0)
+
+#define ehr_feed_copy(to, from)                                              \
+    ngx_memcpy(to, from, sizeof(ehr_uuid_t))
+
+
+static const ehr_feed_word_t  ehr_feed_policies[] = {
+    { "ANY", EHR_ENGINE_ROOM_ANY },
+    { "MALE", EHR_ENGINE_ROOM_MALE },
+    { "FEMALE", EHR_ENGINE_ROOM_FEMALE },
+    { "SAME", EHR_ENGINE_ROOM_SAME },
+    { NULL, 0 }
+};
+
+static const ehr_feed_word_t  ehr_feed_statuses[] = {
+    { "AVAILABLE", EHR_ENGINE_BED_AVAILABLE },
+    { "OCCUPIED", EHR_ENGINE_BED_OCCUPIED },
+    { "RESERVED", EHR_ENGINE_BED_RESERVED },
+    { "CLEANING", EHR_ENGINE_BED_CLEANING },
+    { "OUT_OF_SERVICE", EHR_ENGINE_BED_OUT_OF_SERVICE },
+    { NULL, 0 }
+};
+
+static const ehr_feed_word_t  ehr_feed_ages[] = {
+    { "ADULT", EHR_ENGINE_AGE_ADULT },
+    { "CHILD", EHR_ENGINE_AGE_CHILD },
+    { "NEWBORN", EHR_ENGINE_AGE_NEWBORN },
+    { NULL, 0 }
+};
+
+static const ehr_feed_word_t  ehr_feed_sexes[] = {
+    { "MALE", EHR_ENGINE_SEX_MALE },
+    { "FEMALE", EHR_ENGINE_SEX_FEMALE },
+    { "OTHER", EHR_ENGINE_SEX_OTHER },
+    { "UNKNOWN", EHR_ENGINE_SEX_UNKNOWN },
+    { NULL, 0 }
+};
+
+
+ngx_int_t
+ehr_feed_beds_begin(ehr_feed_t *feed)
+{
+    ngx_rbtree_init(&feed->wards, &feed->named_sentinel,
+                    ehr_feed_named_insert);
+    ngx_rbtree_init(&feed->rooms, &feed->named_sentinel,
+                    ehr_feed_named_insert);
+    ngx_rbtree_init(&feed->beds, &feed->named_sentinel,
+                    ehr_feed_named_insert);
+    ngx_rbtree_init(&feed->bed_numbers, &feed->named_sentinel,
+                    ngx_rbtree_insert_value);
+
+    feed->nlooked = 0;
+    feed->hidden = 0;
+
+    return ngx_array_init(&feed->touched, feed->pool, 64,
+                          sizeof(ehr_feed_touched_t));
+}
+
+
+/* -- what is known by its uuid --------------------------------------------- */
+
+static ngx_rbtree_key_t
+ehr_feed_key(const ehr_uuid_t *id)
+{
+    return ngx_murmur_hash2((u_char *) id->bytes, sizeof(ehr_uuid_t));
+}
+
+
+static void
+ehr_feed_named_insert(ngx_rbtree_node_t *temp, ngx_rbtree_node_t *node,
+    ngx_rbtree_node_t *sentinel)
+{
+    int                   less;
+    ngx_rbtree_node_t   **link;
+
+    for ( ;; ) {
+        less = node->key < temp->key
+               || (node->key == temp->key
+                   && ngx_memcmp(&((ehr_feed_named_t *) node)->id,
+                                 &((ehr_feed_named_t *) temp)->id,
+                                 sizeof(ehr_uuid_t))
+                      < 0);
+
+        link = less ? &temp->left : &temp->right;
+
+        if (*link == sentinel) {
+            break;
+        }
+
+        temp = *link;
+    }
+
+    *link = node;
+    node->parent = temp;
+    node->left = sentinel;
+    node->right = sentinel;
+    ngx_rbt_red(node);
+}
+
+
+/* What has that uuid, or NULL. */
+
+static void *
+ehr_feed_named(ngx_rbtree_t *tree, const ehr_uuid_t *id)
+{
+    int                 rc;
+    ngx_rbtree_key_t    key;
+    ngx_rbtree_node_t  *node;
+
+    key = ehr_feed_key(id);
+    node = tree->root;
+
+    while (node != tree->sentinel) {
+        if (key != node->key) {
+            node = key < node->key ? node->left : node->right;
+            continue;
+        }
+
+        rc = ngx_memcmp(id, &((ehr_feed_named_t *) node)->id,
+                        sizeof(ehr_uuid_t));
+        if (rc == 0) {
+            return node;
+        }
+
+        node = rc < 0 ? node->left : node->right;
+    }
+
+    return NULL;
+}
+
+
+/* The same; it is made, all zero, if there is none.  NULL without memory. */
+
+static void *
+ehr_feed_named_add(ehr_feed_t *feed, ngx_rbtree_t *tree, const ehr_uuid_t *id,
+    size_t size)
+{
+    ehr_feed_named_t  *named;
+
+    named = ehr_feed_named(tree, id);
+
+    if (named == NULL) {
+        named = ngx_pcalloc(feed->pool, size);
+        if (named == NULL) {
+            return NULL;
+        }
+
+        named->id = *id;
+        named->node.key = ehr_feed_key(id);
+        ngx_rbtree_insert(tree, &named->node);
+    }
+
+    return named;
+}
+
+
+/* Null is 0. */
+
+static ngx_int_t
+ehr_feed_word(const ehr_feed_word_t *words, const ehr_column_t *column,
+    uint8_t *value)
+{
+    *value = 0;
+
+    if (column->data == NULL) {
+        return NGX_OK;
+    }
+
+    for (/* void */ ; words->name; words++) {
+        if (ngx_strlen(words->name) == column->len
+            && ngx_memcmp(words->name, column->data, column->len) == 0)
+        {
+            *value = words->value;
+            return NGX_OK;
+        }
+    }
+
+    return NGX_ERROR;
+}
+
+
+/* -- rows ------------------------------------------------------------------ */
+
+ngx_int_t
+ehr_feed_ward_row(void *data, const ehr_column_t *columns, ngx_uint_t n)
+{
+    ehr_feed_t        *feed = data;
+    ehr_uuid_t         id;
+    ehr_feed_ward_t   *ward;
+    ehr_feed_where_t   where;
+
+    (void) n;
+
+    if (ehr_feed_uuid(&columns[0], &id) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ward = ehr_feed_named_add(feed, &feed->wards, &id,
+                              sizeof(ehr_feed_ward_t));
+
+    if (ward == NULL || ehr_feed_uuid(&columns[1], &ward->hospital) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!feed->followed) {
+        return NGX_OK;
+    }
+
+    where.room = NULL;
+    where.ward = &ward->named.id;
+
+    if (ehr_feed_touch(feed, &id) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ehr_feed_beds_tell(feed, &where);
+}
+
+
+ngx_int_t
+ehr_feed_room_row(void *data, const ehr_column_t *columns, ngx_uint_t n)
+{
+    ehr_feed_t        *feed = data;
+    ehr_uuid_t         id;
+    ehr_feed_room_t   *room;
+    ehr_feed_where_t   where;
+
+    (void) n;
+
+    if (ehr_feed_uuid(&columns[0], &id) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    room = ehr_feed_named_add(feed, &feed->rooms, &id,
+                              sizeof(ehr_feed_room_t));
+    if (room == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* the ward where it was looks different, too */
+
+    if (feed->followed && room->is_read
+        && ehr_feed_touch(feed, &room->ward) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    room->is_read = 1;
+
+    if (ehr_feed_uuid(&columns[1], &room->ward) != NGX_OK
+        || ehr_feed_uuid(&columns[2], &room->room_class) != NGX_OK
+        || ehr_feed_word(ehr_feed_policies, &columns[3], &room->policy)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!feed->followed) {
+        return NGX_OK;
+    }
+
+    where.room = &room->named.id;
+    where.ward = NULL;
+
+    if (ehr_feed_touch(feed, &room->ward) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ehr_feed_beds_tell(feed, &where);
+}
+
+
+ngx_int_t
+ehr_feed_bed_row(void *data, const ehr_column_t *columns, ngx_uint_t n)
+{
+    int32_t          order;
+    ehr_feed_t      *feed = data;
+    ehr_uuid_t       id;
+    ehr_feed_bed_t  *bed;
+
+    if (ehr_feed_uuid(&columns[0], &id) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    bed = ehr_feed_named_add(feed, &feed->beds, &id, sizeof(ehr_feed_bed_t));
+    if (bed == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* where it stood looks different, too */
+
+    if (feed->followed && ehr_feed_touch_bed(feed, &id) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* one that comes later is behind the others until the next load */
+
+    if (n > EHR_FEED_BED_ORDER) {
+        if (ehr_feed_integer(&columns[EHR_FEED_BED_ORDER], &order) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        bed->bed.order = order;
+
+    } else if (!bed->is_read) {
+        bed->bed.order = UINT32_MAX;
+    }
+
+    if (ehr_feed_bed_take(bed, columns) != NGX_OK
+        || ehr_feed_bed_tell(feed, bed) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return feed->followed ? ehr_feed_touch_bed(feed, &id) : NGX_OK;
+}
+
+
+static ngx_int_t
+ehr_feed_bed_take(ehr_feed_bed_t *bed, const ehr_column_t *columns)
+{
+    if (ehr_feed_uuid(&columns[1], &bed->room) != NGX_OK
+        || ehr_feed_word(ehr_feed_statuses, &columns[2], &bed->bed.status)
+           != NGX_OK
+        || columns[3].data == NULL
+        || columns[4].data == NULL
+        || ehr_bed_equipment((const char *) columns[4].data,
+                             &bed->bed.equipment)
+           != NGX_OK
+        || ehr_feed_word(ehr_feed_ages, &columns[5], &bed->bed.age) != NGX_OK
+        || ehr_feed_word(ehr_feed_sexes, &columns[6], &bed->bed.occupant_sex)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    bed->bed.is_isolation = (columns[3].data[0] == 't');
+    bed->is_read = 1;
+    bed->is_deleted = (columns[7].data != NULL);
+
+    return NGX_OK;
+}
+
+
+/* -- the engine ------------------------------------------------------------ */
+
+static ehr_feed_ward_t *
+ehr_feed_ward_of(ehr_feed_t *feed, const ehr_feed_bed_t *bed)
+{
+    ehr_feed_room_t  *room;
+
+    room = ehr_feed_named(&feed->rooms, &bed->room);
+
+    return room ? ehr_feed_named(&feed->wards, &room->ward) : NULL;
+}
+
+
+/* Once number, row, room and ward are known. */
+
+static ngx_int_t
+ehr_feed_bed_tell(ehr_feed_t *feed, ehr_feed_bed_t *bed)
+{
+    ehr_feed_room_t  *room;
+    ehr_feed_ward_t  *ward;
+
+    if (bed->number.key == 0 || !bed->is_read) {
+        return NGX_OK;
+    }
+
+    if (bed->is_deleted) {
+        return ehr_feed_bed_forget(feed, bed);
+    }
+
+    room = ehr_feed_named(&feed->rooms, &bed->room);
+    ward = ehr_feed_ward_of(feed, bed);
+
+    if (room == NULL || ward == NULL) {
+        return NGX_ERROR;               /* rows come after what they name */
+    }
+
+    ehr_feed_copy(&bed->bed.uuid, &bed->named.id);
+    ehr_feed_copy(&bed->bed.room, &room->named.id);
+    ehr_feed_copy(&bed->bed.room_class, &room->room_class);
+    ehr_feed_copy(&bed->bed.ward, &ward->named.id);
+    ehr_feed_copy(&bed->bed.hospital, &ward->hospital);
+    bed->bed.policy = room->policy;
+    bed->is_told = 1;
+
+    return ehr_feed_accepted(ehr_engine_feed_bed(feed->engine,
+                                                 bed->number.key, &bed->bed));
+}
+
+
+/* A bed that is deleted has no claim that is still to end. */
+
+static ngx_int_t
+ehr_feed_bed_forget(ehr_feed_t *feed, ehr_feed_bed_t *bed)
+{
+    if (!bed->is_told) {
+        return NGX_OK;
+    }
+
+    bed->is_told = 0;
+
+    return ehr_feed_accepted(ehr_engine_feed_forget(feed->engine,
+                                                    bed->number.key));
+}
+
+
+static ngx_int_t
+ehr_feed_beds_tell(ehr_feed_t *feed, const ehr_feed_where_t *where)
+{
+    ehr_feed_bed_t     *bed;
+    ehr_feed_room_t    *room;
+    ngx_rbtree_node_t  *node;
+
+    if (feed->beds.root == feed->beds.sentinel) {
+        return NGX_OK;
+    }
+
+    for (node = ngx_rbtree_min(feed->beds.root, feed->beds.sentinel);
+         node;
+         node = ngx_rbtree_next(&feed->beds, node))
+    {
+        bed = (ehr_feed_bed_t *) node;
+        room = ehr_feed_named(&feed->rooms, &bed->room);
+
+        if (room == NULL
+            || (where->room && !ehr_feed_same(&bed->room, where->room))
+            || (where->ward && !ehr_feed_same(&room->ward, where->ward)))
+        {
+            continue;
+        }
+
+        if (ehr_feed_bed_tell(feed, bed) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ehr_feed_bed_numbered(ehr_feed_t *feed, int32_t number, const ehr_uuid_t *id)
+{
+    ehr_feed_bed_t  *bed;
+
+    bed = ehr_feed_named_add(feed, &feed->beds, id, sizeof(ehr_feed_bed_t));
+    if (bed == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (bed->number.key) {
+        return NGX_OK;
+    }
+
+    bed->number.key = number;
+    ngx_rbtree_insert(&feed->bed_numbers, &bed->number);
+
+    return ehr_feed_bed_tell(feed, bed);
+}
+
+
+/* -- stays ----------------------------------------------------------------- */
+
+static ehr_feed_bed_t *
+ehr_feed_bed_by_number(ehr_feed_t *feed, int32_t number)
+{
+    ngx_rbtree_key_t    key;
+    ngx_rbtree_node_t  *node;
+
+    key = number;
+    node = feed->bed_numbers.root;
+
+    while (node != feed->bed_numbers.sentinel) {
+        if (node->key == key) {
+            return ehr_feed_of_number(node);
+        }
+
+        node = key < node->key ? node->left : node->right;
+    }
+
+    return NULL;
+}
+
+
+ngx_uint_t
+ehr_feed_is_bed(ehr_feed_t *feed, int32_t number)
+{
+    return ehr_feed_bed_by_number(feed, number) != NULL;
+}
+
+
+static ngx_int_t
+ehr_feed_stay_of(const ehr_column_t *columns, ehr_feed_stay_t *stay)
+{
+    return (ehr_feed_integer(&columns[0], &stay->resource) == NGX_OK
+            && ehr_feed_integer(&columns[1], &stay->seat) == NGX_OK
+            && ehr_feed_seconds(&columns[2], &stay->from, &stay->to)
+               == NGX_OK)
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+/* One that has ended is kept by PostgreSQL alone.  One that has an end because
+ * it is over names no act: that act may just be taking another bed. */
+
+ngx_int_t
+ehr_feed_stay_row(void *data, const ehr_column_t *columns, ngx_uint_t n)
+{
+    ehr_feed_t       *feed = data;
+    ehr_uuid_t        act;
+    ngx_uint_t        is_over;
+    ehr_feed_stay_t   stay;
+
+    (void) n;
+
+    if (ehr_feed_stay_of(columns, &stay) != NGX_OK
+        || ehr_feed_uuid(&columns[3], &act) != NGX_OK
+        || columns[4].data == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    feed->rows++;
+
+    is_over = (columns[4].data[0] == 'a' && stay.to != EHR_ENGINE_OPEN_END);
+
+    if (is_over && stay.to <= ngx_time()) {
+        return NGX_OK;
+    }
+
+    return ehr_feed_accepted(ehr_engine_feed_stay(feed->engine, stay.resource,
+                                 stay.seat, stay.from, stay.to,
+                                 is_over ? NULL
+                                         : ehr_feed_engine_uuid(&act)));
+}
+
+
+ngx_int_t
+ehr_feed_stay_ended(ehr_feed_t *feed, const ehr_column_t *columns)
+{
+    ehr_feed_stay_t  stay;
+
+    if (ehr_feed_stay_of(columns, &stay) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ehr_feed_accepted(ehr_engine_feed_stay_end(feed->engine,
+                                 stay.resource, stay.seat, stay.from,
+                                 stay.to));
+}
+
+
+/* -- wards whose boards look different ------------------------------------- */
+
+ngx_int_t
+ehr_feed_touch_bed(ehr_feed_t *feed, const ehr_uuid_t *id)
+{
+    ehr_feed_bed_t   *bed;
+    ehr_feed_ward_t  *ward;
+
+    bed = ehr_feed_named(&feed->beds, id);
+    ward = bed && bed->is_read ? ehr_feed_ward_of(feed, bed) : NULL;
+
+    return ward ? ehr_feed_touch(feed, &ward->named.id) : NGX_OK;
+}
+
+
+ngx_int_t
+ehr_feed_touch(ehr_feed_t *feed, const ehr_uuid_t *ward)
+{
+    ngx_uint_t           i;
+    ehr_feed_touched_t  *touched;
+
+    touched = feed->touched.elts;
+
+    for (i = feed->touched.nelts;
+         i > feed->nlooked
+         && touched[i - 1].transaction == feed->transaction;
+         i--)
+    {
+        if (ehr_feed_same(&touched[i - 1].ward, ward)) {
+            return NGX_OK;
+        }
+    }
+
+    touched = ngx_array_push(&feed->touched);
+    if (touched == NULL) {
+        return NGX_ERROR;
+    }
+
+    touched->transaction = feed->transaction;
+    touched->ward = *ward;
+
+    ehr_engine_ward_touch(feed->engine, ehr_feed_engine_uuid(ward));
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ehr_feed_look_wards(ehr_feed_t *feed)
+{
+    u_char               sql[EHR_FEED_SQL], *p, *last;
+    ngx_uint_t           i;
+    ehr_feed_touched_t  *touched;
+
+    if (feed->touched.nelts == 0 || feed->hidden) {
+        return NGX_DECLINED;
+    }
+
+    touched = feed->touched.elts;
+    feed->nlooked = ngx_min(feed->touched.nelts, EHR_FEED_LOOKED);
+
+    last = sql + sizeof(sql);
+
+    p = ngx_slprintf(sql, last, "COPY (SELECT bool_and(" EHR_FEED_VISIBLE
+                     ") FROM unnest('{");
+
+    for (i = 0; i < feed->nlooked; i++) {
+        p = ngx_slprintf(p, last, i ? ",%uD" : "%uD",
+                         touched[i].transaction);
+    }
+
+    p = ngx_slprintf(p, last, "}'::bigint[]) AS t (id)" EHR_FEED_NOW
+                     ") TO STDOUT%Z");
+
+    return ehr_replication_read(feed->replication, (char *) sql,
+                                ehr_feed_looked_row, ehr_feed_looked_done);
+}
+
+
+static ngx_int_t
+ehr_feed_looked_row(void *data, const ehr_column_t *columns, ngx_uint_t n)
+{
+    ehr_feed_t  *feed = data;
+
+    (void) n;
+
+    feed->hidden = !(columns[0].len == 1 && columns[0].data[0] == 't');
+
+    return NGX_OK;
+}
+
+
+/* If they cannot be seen yet, the clock or the next commit looks again. */
+
+static ngx_int_t
+ehr_feed_looked_done(void *data)
+{
+    ngx_uint_t   n;
+    ehr_feed_t  *feed = data;
+
+    n = feed->nlooked;
+    feed->nlooked = 0;
+
+    if (!feed->hidden) {
+        ehr_feed_tell_wards(feed, n);
+    }
+
+    return ehr_feed_pump_rest(feed);
+}
+
+
+/* The first n. */
+
+static void
+ehr_feed_tell_wards(ehr_feed_t *feed, ngx_uint_t n)
+{
+    ngx_uint_t           i;
+    ehr_event_t          event;
+    ehr_feed_touched_t  *touched;
+
+    touched = feed->touched.elts;
+
+    for (i = 0; i < n; i++) {
+        ehr_engine_ward_touch(feed->engine,
+                              ehr_feed_engine_uuid(&touched[i].ward));
+
+        ngx_memzero(&event, sizeof(ehr_event_t));
+        event.kind = EHR_EVENT_WARD;
+        event.entity = touched[i].ward;
+        ehr_events_put(&event);
+    }
+
+    ehr_events_publish();
+
+    feed->touched.nelts -= n;
+    ngx_memmove(touched, touched + n,
+                feed->touched.nelts * sizeof(ehr_feed_touched_t));
+}
