@@ -68,7 +68,7 @@ static const char *const  ehr_expected_names[] = {
 
 
 ngx_int_t
-ehr_bed_equipment(const char *list, uint16_t *bits)
+ehr_bed_equipment_bits(const char *list, uint16_t *bits)
 {
     size_t       len;
     ngx_uint_t   i;
@@ -79,15 +79,15 @@ ehr_bed_equipment(const char *list, uint16_t *bits)
     for (p = list + 1; *p && *p != '}'; p += len + (p[len] == ',')) {
         len = strcspn(p, ",}");
 
-        for (i = 0; ehr_bed_equipment_names[i]; i++) {
-            if (ngx_strlen(ehr_bed_equipment_names[i]) == len
-                && ngx_memcmp(ehr_bed_equipment_names[i], p, len) == 0)
+        for (i = 0; ehr_bed_equipment[i]; i++) {
+            if (ngx_strlen(ehr_bed_equipment[i]) == len
+                && ngx_memcmp(ehr_bed_equipment[i], p, len) == 0)
             {
                 break;
             }
         }
 
-        if (ehr_bed_equipment_names[i] == NULL) {
+        if (ehr_bed_equipment[i] == NULL) {
             return NGX_ERROR;
         }
 
@@ -174,7 +174,7 @@ ehr_bed_wish(ehr_request_t *req, ehr_admission_t *admission,
                              &admission->room_class, &wish->room_class)
            != NGX_OK
         || (equipment
-            && ehr_bed_equipment(equipment, &wish->equipment) != NGX_OK))
+            && ehr_bed_equipment_bits(equipment, &wish->equipment) != NGX_OK))
     {
         return NGX_DECLINED;
     }

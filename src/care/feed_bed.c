@@ -423,7 +423,7 @@ ehr_feed_bed_take(ehr_feed_bed_t *bed, const ehr_column_t *columns)
            != NGX_OK
         || columns[3].data == NULL
         || columns[4].data == NULL
-        || ehr_bed_equipment((const char *) columns[4].data,
+        || ehr_bed_equipment_bits((const char *) columns[4].data,
                              &bed->bed.equipment)
            != NGX_OK
         || ehr_feed_word(ehr_feed_ages, &columns[5], &bed->bed.age) != NGX_OK
