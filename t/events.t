@@ -8,6 +8,7 @@ use lib "$FindBin::Bin/lib";
 use EHR::Test;
 use EHR::Test::Booking;
 use EHR::Test::Client;
+use EHR::Test::Inpatient;
 use IO::Select;
 use IO::Socket::INET;
 use POSIX ();
@@ -98,8 +99,51 @@ subtest 'appointments' => sub {
     ok heard($own, qr/$id/), 'but when they have become family';
 };
 
+subtest 'the board of a ward' => sub {
+    my $hospital = EHR::Test::Inpatient->create($env);
+    my ($ward, $elsewhere) = map { $hospital->ward } 1 .. 2;
+    my @beds = $hospital->rooms($ward, 1, 3);
+    my ($there) = $hospital->rooms($elsewhere, 1, 1);
+    my $stream = listen_to('nurse', "ward=$ward");
+    my $other = listen_to('nurse', "ward=$elsewhere");
+    my $told = qr/event: ward\ndata: \{"wardId":"$ward"\}\n\n/;
+    # each act is told once more than what came before
+    my $again = sub {
+        my ($what, $code) = @_;
+        my $n = () = plain($stream) =~ /$told/g;
+        $code->();
+        ok heard($stream, qr/(?:$told.*?){@{[ $n + 1 ]}}/s), $what;
+    };
+
+    my $stay;
+    $again->('an admission', sub {
+        $stay = $hospital->admitted($patient, bedId => $beds[0]) });
+    is board_status($ward, $beds[0]), 'OCCUPIED',
+        'who is told sees it on the board';
+    $again->('a transfer', sub {
+        $hospital->act($stay, transfer => { bedId => $beds[1] }) });
+    $again->('a bed that is cleaned', sub {
+        $hospital->bed_status($beds[0], 'AVAILABLE') });
+    $again->('leave', sub { $hospital->act($stay,
+        leave => { until => iso(time() + 3600) }) });
+    $again->('and return', sub { $hospital->act($stay, 'return') });
+    $again->('an expected discharge', sub { client('admin', $env)->patch(
+        "/api/v1/admissions/$stay->{id}",
+        json => { expectedDischarge => iso(time() + 86400) }) });
+    $again->('direct SQL', sub { $env->sql_owner("UPDATE ehr.beds"
+        . " SET status = 'CLEANING' WHERE id = '$beds[2]'") });
+    unlike $stream->{text}, qr/$patient|$stay->{id}/, 'nobody learns who';
+    ok !heard($other, qr/event: ward/, 0), 'and not another ward';
+
+    $again->('a transfer to another ward', sub {
+        $hospital->act($stay, transfer => { bedId => $there }) });
+    ok heard($other, qr/event: ward/), 'is told to both';
+};
+
 subtest 'who may listen to what' => sub {
     is status('portal', "queue=$doctor"), 403, 'queues are for staff';
+    is status('portal', "ward=$doctor"), 403, 'wards, too';
+    is status('nurse', 'ward=x'), 400, 'by their ids';
     is status('portal', ''), 400, 'something has to be listened to';
     is status('portal', 'doctor=x'), 400, 'an id';
     is status('portal', "doctor=$doctor&date=x"), 400, 'a date';
@@ -213,6 +257,14 @@ sub ended {
 sub status {
     my ($name, $query) = @_;
     return client($name, $env)->get("/api/v1/events?$query")->{status};
+}
+
+sub board_status {
+    my ($ward, $bed) = @_;
+    my ($one) = grep { $_->{bedId} eq $bed } map { @{ $_->{beds} } }
+        @{ client('nurse', $env)->get("/api/v1/wards/$ward/board")
+            ->{data}{rooms} };
+    return $one->{status};
 }
 
 sub book {

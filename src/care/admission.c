@@ -5,17 +5,22 @@
  */
 
 #include "action.h"
-#include "admission.h"
+#include "bed_engine.h"
 
 
 static ngx_int_t ehr_admission_begin(ehr_request_t *req,
     ehr_admission_t **admission);
 static ngx_int_t ehr_admission_add(ehr_request_t *req, ngx_uint_t query,
-    int versioned, ehr_batch_t *batch);
-static ngx_int_t ehr_admission_place(ehr_request_t *req, ngx_uint_t query);
-
-
-/* -- acts that take a bed -------------------------------------------------- */
+    int versioned, int takes, ehr_batch_t *batch);
+static ngx_int_t ehr_admission_add_wards(ehr_request_t *req,
+    ehr_batch_t *batch);
+static void ehr_admission_made(ehr_request_t *req, ehr_batch_t *batch);
+static ngx_int_t ehr_admission_place(ehr_request_t *req, ngx_uint_t query,
+    int moves);
+static ngx_int_t ehr_admission_change(ehr_request_t *req, ngx_uint_t query);
+static ngx_int_t ehr_admission_send(ehr_request_t *req, ngx_uint_t query,
+    int takes);
+static void ehr_admission_changed(ehr_request_t *req, ehr_batch_t *batch);
 
 
 /* What is asked for, checked.  NGX_DONE: answered. */
@@ -30,15 +35,18 @@ ehr_admission_begin(ehr_request_t *req, ehr_admission_t **admission)
 
     req->state = *admission;
 
-    return ehr_request_input(req, req->route->input, &(*admission)->values);
+    return req->route->input
+           ? ehr_request_input(req, req->route->input, &(*admission)->values)
+           : NGX_OK;
 }
 
 
-/* The act's statement: id, version, fields, and last the engine's advice. */
+/* The act's statement: id, version, fields, and, where it takes a bed, the
+ * engine's advice. */
 
 static ngx_int_t
 ehr_admission_add(ehr_request_t *req, ngx_uint_t query, int versioned,
-    ehr_batch_t *batch)
+    int takes, ehr_batch_t *batch)
 {
     ngx_uint_t        n;
     ehr_param_t       params[EHR_ACTION_PARAMS];
@@ -50,10 +58,32 @@ ehr_admission_add(ehr_request_t *req, ngx_uint_t query, int versioned,
         return NGX_ERROR;
     }
 
-    params[n++].value = admission->advice;
+    if (takes) {
+        params[n++].value = admission->advice;
+    }
 
     return ehr_batch_add(batch, ehr_queries[query], n, params);
 }
+
+
+/* Whose boards are different now. */
+
+static ngx_int_t
+ehr_admission_add_wards(ehr_request_t *req, ehr_batch_t *batch)
+{
+    ehr_param_t       id;
+    ehr_admission_t  *admission = req->state;
+
+    ngx_memzero(&id, sizeof(ehr_param_t));
+    id.value = (char *) admission->id.data;
+    admission->wards = batch->n;
+
+    return ehr_batch_add(batch, ehr_queries[EHR_QUERY_ADMISSION_WARDS], 1,
+                         &id);
+}
+
+
+/* -- acts that take a bed -------------------------------------------------- */
 
 
 ngx_int_t
@@ -72,49 +102,64 @@ ehr_admission_create(ehr_request_t *req)
         return NGX_ERROR;
     }
 
+    if (ehr_bed_hold(req, admission) == NGX_BUSY) {
+        return ehr_bed_refuse(req, admission);
+    }
+
     batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
+
     if (batch == NULL) {
+        ehr_bed_drop(admission);
         return NGX_ERROR;
     }
 
     if (ehr_step_idempotency(req, batch) != NGX_OK
-        || ehr_admission_add(req, EHR_QUERY_ADMISSION_CREATE, 0, batch)
+        || ehr_admission_add(req, EHR_QUERY_ADMISSION_CREATE, 0, 1, batch)
            != NGX_OK
+        || ehr_admission_add_wards(req, batch) != NGX_OK
         || ehr_record_add_made(req, ehr_request_record(req), &admission->id,
                                batch)
            != NGX_OK)
     {
+        ehr_bed_drop(admission);
         ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 
-    return ehr_step_send(req, batch, ehr_record_made_done);
+    return ehr_bed_send(req, admission, batch, ehr_admission_made);
+}
+
+
+static void
+ehr_admission_made(ehr_request_t *req, ehr_batch_t *batch)
+{
+    ehr_admission_t  *admission = req->state;
+
+    ehr_wards_changed(batch->results[admission->wards]);
+    ehr_record_made_done(req, batch);
 }
 
 
 ngx_int_t
 ehr_admission_admit(ehr_request_t *req)
 {
-    return ehr_admission_place(req, EHR_QUERY_ADMISSION_ADMIT);
+    return ehr_admission_place(req, EHR_QUERY_ADMISSION_ADMIT, 0);
 }
 
 
 ngx_int_t
 ehr_admission_transfer(ehr_request_t *req)
 {
-    return ehr_admission_place(req, EHR_QUERY_ADMISSION_TRANSFER);
+    return ehr_admission_place(req, EHR_QUERY_ADMISSION_TRANSFER, 1);
 }
 
 
 /* The admission of the path gets a bed. */
 
 static ngx_int_t
-ehr_admission_place(ehr_request_t *req, ngx_uint_t query)
+ehr_admission_place(ehr_request_t *req, ngx_uint_t query, int moves)
 {
     ngx_int_t         rc;
-    ehr_batch_t      *batch;
-    ehr_param_t       id;
-    ehr_record_t     *record = ehr_request_record(req);
     ehr_admission_t  *admission;
 
     rc = ehr_admission_begin(req, &admission);
@@ -123,24 +168,13 @@ ehr_admission_place(ehr_request_t *req, ngx_uint_t query)
     }
 
     admission->id = req->params[0];
+    admission->moves = moves;
 
-    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
+    if (ehr_bed_hold(req, admission) == NGX_BUSY) {
+        return ehr_bed_refuse(req, admission);
     }
 
-    ngx_memzero(&id, sizeof(ehr_param_t));
-    id.value = (char *) admission->id.data;
-
-    if (ehr_admission_add(req, query, 1, batch) != NGX_OK
-        || ehr_batch_add(batch, record->statements[EHR_SQL_READ], 1, &id)
-           != NGX_OK)
-    {
-        ehr_batch_destroy(batch);
-        return NGX_ERROR;
-    }
-
-    return ehr_step_send(req, batch, ehr_action_changed);
+    return ehr_admission_send(req, query, 1);
 }
 
 
@@ -150,33 +184,94 @@ ehr_admission_place(ehr_request_t *req, ngx_uint_t query)
 ngx_int_t
 ehr_admission_swap(ehr_request_t *req)
 {
-    return ehr_action_change_version(req, EHR_QUERY_ADMISSION_SWAP);
+    return ehr_admission_change(req, EHR_QUERY_ADMISSION_SWAP);
 }
 
 
 ngx_int_t
 ehr_admission_discharge(ehr_request_t *req)
 {
-    return ehr_action_change_version(req, EHR_QUERY_ADMISSION_DISCHARGE);
+    return ehr_admission_change(req, EHR_QUERY_ADMISSION_DISCHARGE);
 }
 
 
 ngx_int_t
 ehr_admission_leave(ehr_request_t *req)
 {
-    return ehr_action_change_version(req, EHR_QUERY_ADMISSION_LEAVE);
+    return ehr_admission_change(req, EHR_QUERY_ADMISSION_LEAVE);
 }
 
 
 ngx_int_t
 ehr_admission_return(ehr_request_t *req)
 {
-    return ehr_action_change_version(req, EHR_QUERY_ADMISSION_RETURN);
+    return ehr_admission_change(req, EHR_QUERY_ADMISSION_RETURN);
 }
 
 
 ngx_int_t
 ehr_admission_cancel(ehr_request_t *req)
 {
-    return ehr_action_change_version(req, EHR_QUERY_ADMISSION_CANCEL);
+    return ehr_admission_change(req, EHR_QUERY_ADMISSION_CANCEL);
+}
+
+
+static ngx_int_t
+ehr_admission_change(ehr_request_t *req, ngx_uint_t query)
+{
+    ngx_int_t         rc;
+    ehr_admission_t  *admission;
+
+    rc = ehr_admission_begin(req, &admission);
+    if (rc != NGX_OK) {
+        return rc == NGX_DONE ? NGX_OK : NGX_ERROR;
+    }
+
+    admission->id = req->params[0];
+
+    return ehr_admission_send(req, query, 0);
+}
+
+
+/* Act, wards, and the row as it is then. */
+
+static ngx_int_t
+ehr_admission_send(ehr_request_t *req, ngx_uint_t query, int takes)
+{
+    ehr_batch_t      *batch;
+    ehr_param_t       id;
+    ehr_record_t     *record = ehr_request_record(req);
+    ehr_admission_t  *admission = req->state;
+
+    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
+
+    if (batch == NULL) {
+        ehr_bed_drop(admission);
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&id, sizeof(ehr_param_t));
+    id.value = (char *) admission->id.data;
+
+    if (ehr_admission_add(req, query, 1, takes, batch) != NGX_OK
+        || ehr_admission_add_wards(req, batch) != NGX_OK
+        || ehr_batch_add(batch, record->statements[EHR_SQL_READ], 1, &id)
+           != NGX_OK)
+    {
+        ehr_bed_drop(admission);
+        ehr_batch_destroy(batch);
+        return NGX_ERROR;
+    }
+
+    return ehr_bed_send(req, admission, batch, ehr_admission_changed);
+}
+
+
+static void
+ehr_admission_changed(ehr_request_t *req, ehr_batch_t *batch)
+{
+    ehr_admission_t  *admission = req->state;
+
+    ehr_wards_changed(batch->results[admission->wards]);
+    ehr_action_changed(req, batch);
 }

@@ -18,6 +18,17 @@ typedef struct {
     const char             *advice;         /* beds that the engine found, best
                                                first, an array literal; NULL:
                                                PostgreSQL searches */
+    ngx_uint_t              wards;          /* the statement that tells which
+                                               wards were changed */
+
+    /* the engine's part (bed_engine.c) */
+    ehr_engine_uuid_t       act;
+    ehr_uuid_t              hospital;       /* of the criteria */
+    ehr_uuid_t              ward;
+    ehr_uuid_t              room_class;
+    ehr_message_t           refusal;
+    unsigned                moves:1;        /* the patient lies somewhere */
+    unsigned                is_held:1;      /* a bed is */
 } ehr_admission_t;
 
 /* Field of what was asked for: "bedId", "wardId", "equipment" …; NULL: not

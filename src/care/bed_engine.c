@@ -7,6 +7,7 @@
  * PostgreSQL's to say, which looks for another one if it does not.
  */
 
+#include "../model/resources.h"
 #include "bed_engine.h"
 #include "slot.h"
 

@@ -17,6 +17,7 @@
 #include "record.h"
 #include "treatment_plan.h"
 #include "visit.h"
+#include "ward_board.h"
 
 
 #define STAFF   EHR_ROUTE_STAFF
