@@ -21,7 +21,6 @@ typedef struct {
     ehr_engine_bed_search_t      *search;
     const ehr_engine_bed_wish_t  *wish;
     ehr_engine_root_t            *root;
-    ehr_engine_census_t           census;
     uint32_t                      attributes;   /* wanted */
 
     /* rows in which a bed must be, and must not be */
@@ -45,61 +44,8 @@ static uint64_t ehr_engine_bed_may(ehr_engine_bed_try_t *try, uint32_t word);
 static void ehr_engine_bed_consider(ehr_engine_bed_try_t *try,
     uint32_t index);
 static int ehr_engine_bed_is_certain(ehr_engine_bed_try_t *try);
-static int ehr_engine_bed_is_releasing(ehr_engine_bed_try_t *try,
-    uint32_t index);
-static ehr_engine_bed_why_t ehr_engine_bed_weigh(ehr_engine_bed_try_t *try,
-    uint32_t index);
-static int ehr_engine_bed_is_claimed(ehr_engine_bed_try_t *try,
-    uint32_t index, int *is_own);
-static ehr_engine_bed_why_t ehr_engine_bed_weigh_patient(
-    ehr_engine_bed_try_t *try, uint32_t traits);
-static int ehr_engine_bed_is_held(ehr_engine_bed_try_t *try, uint32_t index);
-static int ehr_engine_bed_room_is_held(ehr_engine_bed_try_t *try,
-    uint32_t index);
-static int ehr_engine_bed_entries(ehr_engine_bed_try_t *try, int32_t number,
-    int is_room);
 static void ehr_engine_bed_fill(ehr_engine_bed_try_t *try, uint32_t i,
     uint32_t index, ehr_engine_bed_why_t why);
-
-
-/* -- reading --------------------------------------------------------------- */
-
-ehr_engine_result_t
-ehr_engine_bed_read_begin(ehr_engine_t *engine,
-    ehr_engine_bed_reading_t *reading)
-{
-    ehr_engine_root_t  *root;
-
-    root = engine->root;
-    reading->root = root;
-    reading->generation = ehr_engine_load_first(root->generation);
-
-    if (ehr_engine_state(engine) != EHR_ENGINE_LIVE) {
-        return EHR_ENGINE_ASK;
-    }
-
-    reading->sequence = ehr_engine_load_first(root->bed_sequence);
-    reading->held = ehr_engine_load_first(root->held_sequence);
-
-    if ((reading->sequence | reading->held) & 1) {
-        ehr_engine_pause();
-        return EHR_ENGINE_BUSY;
-    }
-
-    return EHR_ENGINE_OK;
-}
-
-
-int
-ehr_engine_bed_read_end(ehr_engine_bed_reading_t *reading)
-{
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
-
-    return ehr_engine_load(reading->root->bed_sequence) == reading->sequence
-           && ehr_engine_load(reading->root->held_sequence) == reading->held
-           && ehr_engine_load(reading->root->generation)
-              == reading->generation;
-}
 
 
 /* -- searching ------------------------------------------------------------- */
@@ -120,9 +66,9 @@ ehr_engine_bed_search(ehr_engine_bed_search_t *search)
     try.root = engine->root;
     try.attributes = (uint32_t) (search->wish->is_isolation != 0)
                      | (uint32_t) search->wish->equipment << 1;
-    try.census.pid = 0;
-    try.census.is_alive = 0;
-    try.census.now = engine->host->now(engine->host->data);
+    search->census.pid = 0;
+    search->census.is_alive = 0;
+    search->census.now = engine->host->now(engine->host->data);
 
     for (tries = 0; tries < EHR_ENGINE_TRIES; tries++) {
         result = ehr_engine_bed_read_begin(engine, &reading);
@@ -169,10 +115,10 @@ ehr_engine_bed_try_named(ehr_engine_bed_try_t *try)
         return EHR_ENGINE_ASK;
     }
 
-    why = ehr_engine_bed_weigh(try, index);
+    why = ehr_engine_bed_weigh(try->search, index);
 
     if (why != EHR_ENGINE_BED_IS_FREE
-        && ehr_engine_bed_is_releasing(try, index))
+        && ehr_engine_bed_is_releasing(try->search, index))
     {
         why = EHR_ENGINE_BED_IS_UNCERTAIN;
     }
@@ -424,7 +370,7 @@ ehr_engine_bed_consider(ehr_engine_bed_try_t *try, uint32_t index)
         return;
     }
 
-    if (ehr_engine_bed_weigh(try, index) != EHR_ENGINE_BED_IS_FREE) {
+    if (ehr_engine_bed_weigh(try->search, index) != EHR_ENGINE_BED_IS_FREE) {
         return;
     }
 
@@ -503,7 +449,8 @@ ehr_engine_bed_is_certain(ehr_engine_bed_try_t *try)
         return 0;
     }
 
-    is_releasing = ehr_engine_load(root->bed_releasing) > try->census.now;
+    is_releasing = ehr_engine_load(root->bed_releasing)
+                   > try->search->census.now;
 
     for (word = 0; word < root->bed_words; word++) {
         bits = ehr_engine_bed_meets(try, word);
@@ -517,245 +464,11 @@ ehr_engine_bed_is_certain(ehr_engine_bed_try_t *try)
         for ( /* void */ ; is_releasing && bits; bits &= bits - 1) {
             index = word * 64 + (uint32_t) __builtin_ctzll(bits);
 
-            if (ehr_engine_bed_is_releasing(try, index)) {
+            if (ehr_engine_bed_is_releasing(try->search, index)) {
                 return 0;
             }
         }
     }
 
     return 1;
-}
-
-
-static int
-ehr_engine_bed_is_releasing(ehr_engine_bed_try_t *try, uint32_t index)
-{
-    int64_t  until;
-
-    until = ehr_engine_load(ehr_engine_bed_at(try->root, index)->releasing);
-
-    return until > try->census.now
-           && until <= try->census.now + EHR_ENGINE_DEADLINE_MAX;
-}
-
-
-/* -- one bed --------------------------------------------------------------- */
-
-static ehr_engine_bed_why_t
-ehr_engine_bed_weigh(ehr_engine_bed_try_t *try, uint32_t index)
-{
-    int                    is_own, is_claimed;
-    uint32_t               status;
-    ehr_engine_root_t     *root;
-    ehr_engine_bed_why_t   why;
-
-    root = try->root;
-
-    if (ehr_engine_bit_is(ehr_engine_bed_row(root, EHR_ENGINE_BEDS_UNKNOWN),
-                          index))
-    {
-        return EHR_ENGINE_BED_IS_UNCERTAIN;
-    }
-
-    is_claimed = ehr_engine_bed_is_claimed(try, index, &is_own);
-    status = ehr_engine_load(ehr_engine_bed_at(root, index)->status);
-
-    if (try->wish->is_planned ? status == EHR_ENGINE_BED_OUT_OF_SERVICE
-        : status != EHR_ENGINE_BED_AVAILABLE
-          && !(status == EHR_ENGINE_BED_RESERVED && is_own))
-    {
-        return EHR_ENGINE_BED_IS_NOT_AVAILABLE;
-    }
-
-    if (is_claimed) {
-        return EHR_ENGINE_BED_IS_CLAIMED;
-    }
-
-    why = ehr_engine_bed_weigh_patient(try,
-                    ehr_engine_load(ehr_engine_bed_traits(root)[index]));
-
-    if (why != EHR_ENGINE_BED_IS_FREE) {
-        return why;
-    }
-
-    return ehr_engine_load(root->held) && ehr_engine_bed_is_held(try, index)
-           ? EHR_ENGINE_BED_IS_HELD : EHR_ENGINE_BED_IS_FREE;
-}
-
-
-/* Whether another than the act has it in that time; *is_own: the act has it
- * then. */
-static int
-ehr_engine_bed_is_claimed(ehr_engine_bed_try_t *try, uint32_t index,
-    int *is_own)
-{
-    int                      is_claimed;
-    uint32_t                 reference, steps;
-    ehr_engine_root_t       *root;
-    ehr_engine_stay_t       *stay;
-    const ehr_engine_key_t  *act;
-
-    root = try->root;
-    act = try->wish->resource ? try->search->act : NULL;
-    is_claimed = 0;
-    *is_own = 0;
-
-    reference = ehr_engine_load(ehr_engine_bed_at(root, index)->stay);
-
-    for (steps = 0; ehr_engine_is_entry(&root->stay_pool, reference)
-                    && steps < root->stay_pool.most; steps++)
-    {
-        stay = ehr_engine_stay_at(root, reference);
-        reference = ehr_engine_load(stay->next);
-
-        if (ehr_engine_load(stay->from) >= try->wish->to
-            || ehr_engine_load(stay->to) <= try->wish->from)
-        {
-            continue;
-        }
-
-        if (act && ehr_engine_key_equals(&stay->act, act)) {
-            *is_own = 1;
-        } else {
-            is_claimed = 1;
-        }
-    }
-
-    return is_claimed;
-}
-
-
-/* Whether the patient may lie there, for all that is known of the room. */
-static ehr_engine_bed_why_t
-ehr_engine_bed_weigh_patient(ehr_engine_bed_try_t *try, uint32_t traits)
-{
-    uint32_t  age, sex, others;
-
-    age = traits >> EHR_ENGINE_TRAIT_AGE & 3;
-    sex = try->wish->sex;
-
-    if (age && try->wish->age && age != try->wish->age) {
-        return EHR_ENGINE_BED_IS_FOR_OTHER_AGE;
-    }
-
-    if (sex == 0) {
-        return EHR_ENGINE_BED_IS_FREE;
-    }
-
-    others = traits >> EHR_ENGINE_TRAIT_SEXES & 0xf & ~(1u << (sex - 1));
-
-    switch (traits >> EHR_ENGINE_TRAIT_POLICY & 3) {
-
-    case EHR_ENGINE_ROOM_MALE:
-        return sex == EHR_ENGINE_SEX_MALE ? EHR_ENGINE_BED_IS_FREE
-                                          : EHR_ENGINE_BED_IS_FOR_OTHER_SEX;
-
-    case EHR_ENGINE_ROOM_FEMALE:
-        return sex == EHR_ENGINE_SEX_FEMALE ? EHR_ENGINE_BED_IS_FREE
-                                            : EHR_ENGINE_BED_IS_FOR_OTHER_SEX;
-
-    case EHR_ENGINE_ROOM_SAME:
-        return others && !try->wish->is_planned
-               ? EHR_ENGINE_BED_IS_FOR_OTHER_SEX : EHR_ENGINE_BED_IS_FREE;
-
-    default:
-        return EHR_ENGINE_BED_IS_FREE;
-    }
-}
-
-
-/* -- claims under way ------------------------------------------------------ */
-
-static int
-ehr_engine_bed_is_held(ehr_engine_bed_try_t *try, uint32_t index)
-{
-    uint32_t  traits;
-
-    traits = ehr_engine_load(ehr_engine_bed_traits(try->root)[index]);
-
-    if (ehr_engine_bed_entries(try,
-            ehr_engine_load(ehr_engine_bed_at(try->root, index)->number), 0))
-    {
-        return 1;
-    }
-
-    return (traits >> EHR_ENGINE_TRAIT_POLICY & 3) == EHR_ENGINE_ROOM_SAME
-           && try->wish->sex && !try->wish->is_planned
-           && ehr_engine_bed_room_is_held(try, index);
-}
-
-
-/* Whether the other sex is coming into the room. */
-static int
-ehr_engine_bed_room_is_held(ehr_engine_bed_try_t *try, uint32_t index)
-{
-    uint32_t                  reference, steps;
-    ehr_engine_root_t        *root;
-    ehr_engine_bed_record_t  *record;
-
-    root = try->root;
-    reference = ehr_engine_load(ehr_engine_bed_at(root, index)->room);
-
-    if (!ehr_engine_is_entry(&root->bed_room_pool, reference)) {
-        return 0;
-    }
-
-    reference = ehr_engine_load(ehr_engine_bed_room_at(root, reference)->bed);
-
-    for (steps = 0; ehr_engine_is_entry(&root->bed_pool, reference)
-                    && steps < root->bed_pool.most; steps++)
-    {
-        record = ehr_engine_bed_at(root, reference - 1);
-
-        if (ehr_engine_bed_entries(try, ehr_engine_load(record->number), 1)) {
-            return 1;
-        }
-
-        reference = ehr_engine_load(record->next_room);
-    }
-
-    return 0;
-}
-
-
-/* Whether a claim of this bed is in the way: by its time or, of a bed in the
- * same room, by its sex. */
-static int
-ehr_engine_bed_entries(ehr_engine_bed_try_t *try, int32_t number, int is_room)
-{
-    int                      is_held;
-    uint32_t                 reference, steps, sex;
-    ehr_engine_root_t       *root;
-    ehr_engine_tentative_t  *entry;
-
-    root = try->root;
-    is_held = 0;
-    reference = ehr_engine_load(ehr_engine_bed_bucket(root, number)->head);
-
-    for (steps = 0; ehr_engine_is_entry(&root->tentative_pool, reference)
-                    && steps < root->tentative_pool.most; steps++)
-    {
-        entry = ehr_engine_tentative_at(root, reference);
-        reference = ehr_engine_load(entry->next);
-
-        if (ehr_engine_load(entry->number) != number) {
-            continue;
-        }
-
-        sex = ehr_engine_load(entry->bed) & ~EHR_ENGINE_IS_BED;
-
-        if (is_room ? sex == 0 || sex == try->wish->sex
-                    : ehr_engine_load(entry->from) >= try->wish->to
-                      || ehr_engine_load(entry->to) <= try->wish->from)
-        {
-            continue;
-        }
-
-        is_held = 1;
-        try->search->is_over
-            |= ehr_engine_tentative_is_over(try->search->engine, &try->census,
-                                            entry);
-    }
-
-    return is_held;
 }

@@ -450,7 +450,8 @@ typedef struct {
  *
  * A bed that is new, or is different; its stays are kept, and its uuid never
  * changes.  What a bed says of its room counts for itself only, so if a room
- * changes all its beds are to be fed.  EHR_ENGINE_FULL: nobody is told any more that there is no bed. */
+ * changes all its beds are to be fed.  EHR_ENGINE_FULL: from then on nobody is
+ * told that there is no bed. */
 ehr_engine_result_t ehr_engine_feed_bed(ehr_engine_t *engine,
     int32_t resource, const ehr_engine_bed_t *bed);
 
@@ -519,9 +520,10 @@ typedef struct {
 
 /* Holds one bed for the act, the one named or the best that is free: with the
  * fewest attributes that were not asked for; then in a room for men or for
- * women, or in one for a single sex where that sex lies; then by order.  A stay of the
- * same act on the bed that is named, its reservation, is not in the way, and
- * RESERVED is then as good as AVAILABLE.  Answers, ends and
+ * women, or in one for a single sex where that sex lies; then by order.
+ *
+ * A stay of the same act on the bed that is named, its reservation, is not in
+ * the way, and RESERVED is then as good as AVAILABLE.  Answers, ends and
  * ehr_engine_settle() are as those of ehr_engine_claim(); an act should hold
  * one bed at a time.  EHR_ENGINE_TAKEN without a resource: there is certainly
  * none.  If PostgreSQL chose another bed than the one held, settle as

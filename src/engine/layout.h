@@ -777,7 +777,7 @@ void ehr_engine_bed_places_reset(ehr_engine_root_t *root);
 void ehr_engine_bed_stays_clear(ehr_engine_root_t *root, uint32_t index);
 
 
-/* -- choosing a bed (bed_search.c) ----------------------------------------- */
+/* -- choosing a bed (reading.c, bed_search.c, bed_weigh.c) ----------------- */
 
 /* One try at reading beds, all of them as they were at one moment. */
 typedef struct {
@@ -804,11 +804,19 @@ typedef struct {
     uint32_t                      count;
     int                           is_over;  /* in the way was a claim that is
                                              * over */
+    ehr_engine_census_t           census;
 } ehr_engine_bed_search_t;
 
 /* EHR_ENGINE_OK: as many as there are were found, at least one;
  * EHR_ENGINE_TAKEN: none; EHR_ENGINE_ASK: fewer than wanted, and there may be
  * more. */
 ehr_engine_result_t ehr_engine_bed_search(ehr_engine_bed_search_t *search);
+
+/* Within a reading (bed_weigh.c): one bed. */
+ehr_engine_bed_why_t ehr_engine_bed_weigh(ehr_engine_bed_search_t *search,
+    uint32_t index);
+/* Whether a refusal because of it is not certain. */
+int ehr_engine_bed_is_releasing(ehr_engine_bed_search_t *search,
+    uint32_t index);
 
 #endif /* EHR_ENGINE_LAYOUT_H */

@@ -212,7 +212,7 @@ draw_block(void)
     config.beds = is_small && once_in(3) ? 5 : 16;
     config.bed_rooms = is_small && once_in(3) ? 2 : 8;
     config.bed_groups = is_small && once_in(3) ? 6 : 16;
-    config.stays = is_small && once_in(2) ? 6 : 128;
+    config.stays = is_small && once_in(2) ? 1 + below(4) : 128;
 
     block_size = ehr_engine_size(&config);
 

@@ -38,6 +38,13 @@ static struct {
 
 /* -- what beds are like ---------------------------------------------------- */
 
+static uint8_t
+draw_sex(void)
+{
+    return (uint8_t) (once_in(5) ? below(5) : 1 + below(2));
+}
+
+
 static ehr_engine_bed_t
 draw_bed(unsigned i)
 {
@@ -58,7 +65,10 @@ draw_bed(unsigned i)
     bed.policy = (uint8_t) (once_in(2) ? EHR_ENGINE_ROOM_SAME : below(4));
     bed.status = (uint8_t) (once_in(2) ? EHR_ENGINE_BED_AVAILABLE
                                        : 1 + below(5));
-    bed.occupant_sex = (uint8_t) (once_in(2) ? 0 : below(5));
+
+    if (bed.status == EHR_ENGINE_BED_OCCUPIED || once_in(20)) {
+        bed.occupant_sex = draw_sex();
+    }
 
     return bed;
 }
@@ -505,7 +515,15 @@ database_leave(void)
 static void
 database_bed_gone(unsigned i)
 {
+    int       is_first;
     unsigned  k;
+
+    /* one transaction: in either order */
+    is_first = once_in(2);
+
+    if (is_first) {
+        event_new(EVENT_BED_FORGET)->claim.number = (int32_t) i + MODEL_BED0;
+    }
 
     for (k = 0; k < database.nstays; /* void */) {
         if (database.stays[k].number == (int32_t) i + MODEL_BED0) {
@@ -516,7 +534,10 @@ database_bed_gone(unsigned i)
     }
 
     database.beds[i].is_known = 0;
-    event_new(EVENT_BED_FORGET)->claim.number = (int32_t) i + MODEL_BED0;
+
+    if (!is_first) {
+        event_new(EVENT_BED_FORGET)->claim.number = (int32_t) i + MODEL_BED0;
+    }
 }
 
 
@@ -614,7 +635,7 @@ draw_wish(ehr_engine_bed_wish_t *wish, ehr_engine_uuid_t *places)
                      ? MODEL_BED0 + 1 + (int32_t) below(MODEL_BEDS) : 0;
     wish->equipment = (uint16_t) (once_in(3) ? below(1 << KINDS) : 0);
     wish->is_isolation = (uint8_t) once_in(8);
-    wish->sex = (uint8_t) below(5);
+    wish->sex = draw_sex();
     wish->age = (uint8_t) below(4);
     wish->is_planned = (uint8_t) once_in(4);
     wish->from = wish->is_planned ? wall + 1 + below(60) : wall;

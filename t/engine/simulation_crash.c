@@ -295,13 +295,20 @@ entry_of(const model_tentative_t *ours)
 void
 check_tentative(void)
 {
-    uint32_t                       i, n;
+    uint32_t                       i, n, beds;
     const ehr_engine_tentative_t  *entry;
 
-    for (i = 1, n = 0; i <= root()->tentative_pool.top; i++) {
-        n += ehr_engine_tentative_at(root(), i)->state
-             != EHR_ENGINE_TENTATIVE_FREE;
+    for (i = 1, n = 0, beds = 0; i <= root()->tentative_pool.top; i++) {
+        entry = ehr_engine_tentative_at(root(), i);
+
+        if (entry->state != EHR_ENGINE_TENTATIVE_FREE) {
+            n++;
+            beds += entry->bed != 0;
+        }
     }
+
+    must(beds == root()->held, "%u claims of beds, %u counted", beds,
+         root()->held);
 
     must(n == model.ntentative, "%u tentative claims instead of %u", n,
          model.ntentative);
