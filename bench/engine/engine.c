@@ -1,4 +1,4 @@
-/* build: @t/unit/engine/sources */
+/* build: @t/unit/engine/sources bench/engine/beds.c */
 
 /*
  * The engine alone, at the size of a hospital group.  Prints a line
@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "engine/engine.h"
+#include "bench.h"
 
 
 #define DAY0        20000u      /* some day */
@@ -32,8 +32,9 @@ typedef struct {
 } fill_t;
 
 
+unsigned  searches = 20000;
+
 static unsigned  doctors = 10000, days = 120, searched = 90;
-static unsigned  searches = 20000;
 static uint64_t  seed = 88172645463325252u;
 
 static pthread_mutex_t  *mutex;
@@ -50,7 +51,7 @@ draw(void)
 }
 
 
-static unsigned
+unsigned
 below(unsigned n)
 {
     return (unsigned) ((draw() >> 32) * n >> 32);
@@ -71,7 +72,7 @@ monotonic_ns(void)
 
 
 /* Of this process alone: what else the machine does is left out. */
-static int64_t
+int64_t
 processor_ns(void)
 {
     struct timespec  now;
@@ -115,12 +116,12 @@ host_is_alive(void *data, int32_t pid)
 }
 
 
-static const ehr_engine_host_t  host = {
+const ehr_engine_host_t  host = {
     NULL, host_now, host_lock, host_unlock, host_is_alive
 };
 
 
-static void *
+void *
 shared(size_t size)
 {
     void  *block;
@@ -149,7 +150,7 @@ make_mutex(void)
 }
 
 
-static void
+void
 must(ehr_engine_result_t result, const char *what)
 {
     if (result != EHR_ENGINE_OK) {
@@ -161,7 +162,7 @@ must(ehr_engine_result_t result, const char *what)
 
 /* -- the hospital group ---------------------------------------------------- */
 
-static ehr_engine_uuid_t
+ehr_engine_uuid_t
 uuid_of(unsigned kind, unsigned n)
 {
     ehr_engine_uuid_t  uuid;
@@ -358,6 +359,19 @@ compare_times(const void *one, const void *two)
 }
 
 
+void
+print_times(const char *fill, const char *what, int64_t *times, unsigned n)
+{
+    qsort(times, n, sizeof(*times), compare_times);
+    printf("%s_%s_median_us %.1f\n", fill, what,
+           (double) times[n / 2] / 1e3);
+    printf("%s_%s_p999_us %.1f\n", fill, what,
+           (double) times[n - 1 - n / 1000] / 1e3);
+    printf("%s_%s_worst_us %.1f\n", fill, what,
+           (double) times[n - 1] / 1e3);
+}
+
+
 static void
 search(ehr_engine_t *engine, const char *fill, const char *what,
     unsigned granules, unsigned ngroups, unsigned limit)
@@ -400,13 +414,7 @@ search(ehr_engine_t *engine, const char *fill, const char *what,
         found += count;
     }
 
-    qsort(times, searches, sizeof(*times), compare_times);
-    printf("%s_%s_median_us %.1f\n", fill, what,
-           (double) times[searches / 2] / 1e3);
-    printf("%s_%s_p999_us %.1f\n", fill, what,
-           (double) times[searches - 1 - searches / 1000] / 1e3);
-    printf("%s_%s_worst_us %.1f\n", fill, what,
-           (double) times[searches - 1] / 1e3);
+    print_times(fill, what, times, searches);
     printf("%s_%s_found %.2f\n", fill, what, (double) found / searches);
     free(times);
 }
@@ -562,6 +570,7 @@ main(int argc, char **argv)
     }
 
     measure_claims();
+    measure_beds();
 
     return 0;
 }
