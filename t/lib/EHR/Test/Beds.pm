@@ -114,7 +114,7 @@ sub clean {
         : $chance < 0.95 ? 'CLEANING' : 'OUT_OF_SERVICE';
     return $self->act('status', POST => '/beds/' . one_of($self->{beds})
         . '/status', sub { +{ status => $status, reason => $_[0] } },
-        about => $status);
+        about => $status, key => undef);
 }
 
 sub wards {

@@ -89,9 +89,10 @@ sub stop {
     my ($self) = @_;
     my $pid = delete $self->{pid} or return;
     return if $self->{owner} != $$;
-    # others that were forked have this end of the control socket, too
+    # others that were forked have this end of the control socket, too; at the
+    # very end of the process there is no $json any more
     my $control = $self->{control};
-    print $control $json->encode({ stop => 1 }), "\n";
+    print $control qq({"stop":1}\n);
     waitpid $pid, 0;
 }
 
