@@ -1,4 +1,4 @@
-/* build: @t/unit/engine/sources */
+/* build: @t/unit/engine/sources t/engine/stress_beds.c */
 
 /*
  * Several processes on one block at the same time, killed at random: workers
@@ -9,90 +9,23 @@
  * Beside the block there is a word for each resource, seat and granule that
  * says who has it.  Who is told OK puts its name there; if somebody is there
  * who still holds it, two were told OK.  Readers look at resources which the
- * feed changes as a whole, and must never see half of it.
+ * feed changes as a whole, and must never see half of it.  The same with beds,
+ * of which there is a word each (stress_beds.c).
  */
 
-#include "engine/engine.h"
-
-#include <errno.h>
-#include <inttypes.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
+#include "stress.h"
 
 
-#define WORKERS         4
-#define DOCTORS         6       /* numbers 1 to 6, with two seats */
-#define SEATS           2
-#define SCHEDULE        7       /* a doctor whose periods change as a whole */
-#define LONG            8       /* a doctor who is busy all day, or not */
-#define DAY0            19500u
-#define DAYS            3u
-#define GRANULES        (DAYS * EHR_ENGINE_DAY)
-#define OPENS           40u     /* granules of a day */
-#define CLOSES          100u
-#define LONGEST         9u      /* granules of a claim */
-#define RING            64
+common_t             *common;
+ehr_engine_t          engine;
 
-/* A word: who (pid << 32 | number of its act << 2), and how far it is. */
-#define HELD            1u      /* told OK */
-#define COMMITTED       2u      /* in the database */
-#define SHOWN           3u      /* and marked by the feed */
-#define STATE           3u
-
-typedef struct {
-    uint64_t             who;
-    int32_t              resource;
-    unsigned             seat;
-    uint32_t             from;
-    uint32_t             to;
-} commit_t;
-
-/* The words of an item's period. */
-typedef struct {
-    uint64_t             words[SEATS][LONGEST];
-} before_t;
-
-/* From one worker to the feed. */
-typedef struct {
-    uint64_t             head;
-    uint64_t             tail;
-    commit_t             commits[RING];
-} ring_t;
-
-typedef struct {
-    int32_t              lock;
-    int32_t              feed;          /* pid */
-    uint64_t             words[DOCTORS + 1][SEATS][GRANULES];
-    ring_t               rings[WORKERS];
-
-    uint64_t             held;
-    uint64_t             taken;
-    uint64_t             asked;
-    uint64_t             shown;
-    uint64_t             stolen;
-    uint64_t             refused;       /* by the database */
-    uint64_t             looks;
-    uint64_t             loads;
-    uint64_t             gone;
-} common_t;
-
-
-static common_t     *common;
 static void         *block;
 static size_t        block_size;
-static ehr_engine_t  engine;
 static uint64_t      chance;
 static int64_t       stops_at;
 
 
-static uint32_t
+uint32_t
 below(uint32_t n)
 {
     chance ^= chance << 13;
@@ -103,7 +36,7 @@ below(uint32_t n)
 }
 
 
-static void __attribute__((noreturn))
+void __attribute__((noreturn))
 fail(const char *what, uint64_t one, uint64_t two)
 {
     printf("pid %d: %s: %" PRIx64 ", %" PRIx64 "\n", getpid(), what, one,
@@ -115,7 +48,7 @@ fail(const char *what, uint64_t one, uint64_t two)
 
 /* -- the host -------------------------------------------------------------- */
 
-static int64_t
+int64_t
 host_now(void *data)
 {
     struct timespec  now;
@@ -157,7 +90,7 @@ host_unlock(void *data)
 }
 
 
-static int
+int
 host_is_alive(void *data, int32_t pid)
 {
     (void) data;
@@ -181,7 +114,7 @@ attach(void)
 }
 
 
-static ehr_engine_uuid_t
+ehr_engine_uuid_t
 uuid_of(uint64_t who)
 {
     ehr_engine_uuid_t  uuid;
@@ -284,18 +217,32 @@ change_name(const commit_t *commit, uint64_t from, uint64_t to)
 
 /* -- workers --------------------------------------------------------------- */
 
-static void
-work_push(ring_t *ring, uint64_t who, const ehr_engine_item_t *item)
+int
+work_push(ring_t *ring, const commit_t *commit)
 {
-    commit_t  *commit;
+    if (ring->head >= __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE) + RING) {
+        return 0;
+    }
 
-    commit = &ring->commits[ring->head % RING];
-    commit->who = who;
-    commit->resource = item->resource;
-    commit->seat = item->seat;
-    commit->from = item->from;
-    commit->to = item->to;
+    ring->commits[ring->head % RING] = *commit;
     __atomic_store_n(&ring->head, ring->head + 1, __ATOMIC_RELEASE);
+
+    return 1;
+}
+
+
+static commit_t
+commit_of(uint64_t who, const ehr_engine_item_t *item)
+{
+    commit_t  commit;
+
+    commit.who = who;
+    commit.resource = item->resource;
+    commit.seat = item->seat;
+    commit.from = item->from;
+    commit.to = item->to;
+
+    return commit;
 }
 
 
@@ -343,10 +290,7 @@ work_take_back(uint64_t who, const ehr_engine_item_t *items, size_t n)
     act = uuid_of(who);
 
     for (i = 0; i < n; i++) {
-        commit.resource = items[i].resource;
-        commit.seat = items[i].seat;
-        commit.from = items[i].from;
-        commit.to = items[i].to;
+        commit = commit_of(who, &items[i]);
         (void) change_name(&commit, who | HELD, 0);
     }
 
@@ -383,6 +327,7 @@ static void
 work_claim(ring_t *ring, uint64_t who)
 {
     size_t             i, n;
+    commit_t           commit;
     before_t           before[2];
     ehr_engine_uuid_t  act;
     ehr_engine_item_t  items[2];
@@ -428,7 +373,8 @@ work_claim(ring_t *ring, uint64_t who)
     }
 
     for (i = 0; i < n; i++) {
-        work_push(ring, who, &items[i]);
+        commit = commit_of(who, &items[i]);
+        (void) work_push(ring, &commit);
     }
 
     if (below(8) == 0) {
@@ -519,6 +465,8 @@ work(unsigned i)
 
     for (n = 1; host_now(NULL) < stops_at; n++) {
         work_claim(&common->rings[i], (uint64_t) getpid() << 32 | n << 2);
+        n++;
+        bed_claim(&common->rings[i], (uint64_t) getpid() << 32 | n << 2);
 
         switch (below(8)) {
         case 0:
@@ -531,6 +479,7 @@ work(unsigned i)
         case 3:
         case 4:
             work_look();
+            bed_look();
             break;
         }
     }
@@ -541,8 +490,7 @@ work(unsigned i)
 
 /* -- the feed -------------------------------------------------------------- */
 
-/* Another one is the owner now: that is all there is to it. */
-static void
+void
 want(ehr_engine_result_t result)
 {
     if (result == EHR_ENGINE_GONE) {
@@ -667,6 +615,7 @@ feed_load(void)
         }
     }
 
+    beds_load();
     feed_schedule(SCHEDULE, 0, 144, 6, 1);
     feed_schedule(LONG, 0, EHR_ENGINE_DAY, 3, 1);
     want(ehr_engine_feed_live(&engine, DAY0 + DAYS));
@@ -690,6 +639,12 @@ feed_commits(ring_t *ring)
         if (!__atomic_compare_exchange_n(&ring->tail, &tail, tail + 1, 0,
                                          __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
         {
+            continue;
+        }
+
+        if (commit.resource >= BED0) {
+            bed_commit(&commit);
+            tail++;
             continue;
         }
 
@@ -746,7 +701,10 @@ feed(void)
 
             feed_commits(&common->rings[i]);
             feed_cancel();
+            bed_cancel();
         }
+
+        bed_shift();
 
         want(ehr_engine_feed_heartbeat(&engine));
         feed_schedule(SCHEDULE, 0, 144, 6, 1);
@@ -940,7 +898,11 @@ main(int argc, char **argv)
            PRIu64 ", repairs %" PRIu64 "\n", common->looks, common->loads,
            common->gone, statistics.repaired);
 
-    if (common->held < 100 || common->shown < 100 || common->looks < 100
+    printf("beds held %" PRIu64 ", taken %" PRIu64 ", shown %" PRIu64 "\n",
+           common->beds_held, common->beds_taken, common->beds_shown);
+
+    if (common->beds_held < 100 || common->beds_shown < 100
+        || common->held < 100 || common->shown < 100 || common->looks < 100
         || common->loads < 3)
     {
         printf("too little happened\n");
