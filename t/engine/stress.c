@@ -241,6 +241,7 @@ commit_of(uint64_t who, const ehr_engine_item_t *item)
     commit.seat = item->seat;
     commit.from = item->from;
     commit.to = item->to;
+    commit.state = HELD;
 
     return commit;
 }
@@ -464,9 +465,9 @@ work(unsigned i)
     attach();
 
     for (n = 1; host_now(NULL) < stops_at; n++) {
-        work_claim(&common->rings[i], (uint64_t) getpid() << 32 | n << 2);
+        work_claim(&common->rings[i], (uint64_t) getpid() << 32 | n << 3);
         n++;
-        bed_claim(&common->rings[i], (uint64_t) getpid() << 32 | n << 2);
+        bed_claim(&common->rings[i], (uint64_t) getpid() << 32 | n << 3);
 
         switch (below(8)) {
         case 0:
@@ -526,21 +527,27 @@ feed_schedule(int32_t resource, uint32_t opens, uint32_t closes,
 }
 
 
+/* What may have been shown is never shown as new again: it would end the claim
+ * of its act's other seat, which here is committed on its own. */
 static void
 feed_show(const commit_t *commit)
 {
     ehr_engine_uuid_t  act;
 
     act = uuid_of(commit->who);
+    (void) change_name(commit, commit->who | COMMITTED,
+                       commit->who | SHOWING);
     want(ehr_engine_feed_busy(&engine, commit->resource, commit->seat,
-                              commit->from, commit->to, &act));
-    (void) change_name(commit, commit->who | COMMITTED, commit->who | SHOWN);
+                              commit->from, commit->to,
+                              commit->state == COMMITTED ? &act : NULL));
+    (void) change_name(commit, commit->who | SHOWING, commit->who | SHOWN);
     __atomic_add_fetch(&common->shown, 1, __ATOMIC_RELAXED);
 }
 
 
-/* The next run of granules that one act has in the database, from time on; at
- * least one, whatever others do to the words meanwhile. */
+/* The next run of granules that one act has in the database, all in the same
+ * state, from time on; at least one, whatever others do to the words
+ * meanwhile. */
 static int
 feed_next(commit_t *commit)
 {
@@ -556,13 +563,12 @@ feed_next(commit_t *commit)
         }
 
         commit->who = word & ~(uint64_t) STATE;
+        commit->state = word & STATE;
         commit->to = commit->from + 1;
 
         while (commit->to < (DAY0 + DAYS) * EHR_ENGINE_DAY) {
-            word = *word_of(commit->resource, commit->seat, commit->to);
 
-            if ((word & STATE) < COMMITTED
-                || (word & ~(uint64_t) STATE) != commit->who)
+            if (*word_of(commit->resource, commit->seat, commit->to) != word)
             {
                 break;
             }
@@ -650,6 +656,7 @@ feed_commits(ring_t *ring)
 
         /* refused if its process died and another has it now */
         if (change_name(&commit, commit.who | HELD, commit.who | COMMITTED)) {
+            commit.state = COMMITTED;
             feed_show(&commit);
 
         } else {

@@ -37,11 +37,12 @@
 #define BEDS            256u
 #define SHIFT           2000    /* a bed that changes as a whole */
 
-/* A word: who (pid << 32 | number of its act << 2), and how far it is. */
+/* A word: who (pid << 32 | number of its act << 3), and how far it is. */
 #define HELD            1u      /* told OK */
 #define COMMITTED       2u      /* in the database */
-#define SHOWN           3u      /* and marked by the feed */
-#define STATE           3u
+#define SHOWING         3u      /* being marked by the feed */
+#define SHOWN           4u      /* marked */
+#define STATE           7u
 
 typedef struct {
     uint64_t             who;
@@ -49,6 +50,7 @@ typedef struct {
     unsigned             seat;
     uint32_t             from;
     uint32_t             to;
+    unsigned             state;         /* as it was found when loading */
 } commit_t;
 
 /* The words of an item's period. */

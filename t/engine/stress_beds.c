@@ -26,7 +26,7 @@ place_of(unsigned kind, unsigned n)
 static uint8_t
 sex_of(uint64_t who)
 {
-    return who >> 2 & 2 ? EHR_ENGINE_SEX_FEMALE : EHR_ENGINE_SEX_MALE;
+    return who >> 3 & 2 ? EHR_ENGINE_SEX_FEMALE : EHR_ENGINE_SEX_MALE;
 }
 
 
