@@ -12,12 +12,15 @@ use EHR::Test::Process qw(top read_file);
 our $accounts = 4;              # of each kind, whose tokens requests carry
 
 # The database is durable; nothing else differs from the defaults but memory
-# and what keeps a checkpoint out of a round of seconds.
+# and what keeps a checkpoint, and an autovacuum after which every backend makes
+# its plans anew, out of a round of seconds.
 my $pg_settings = <<'END';
 fsync = on
 synchronous_commit = on
 shared_buffers = 256MB
 max_wal_size = 4GB
+checkpoint_timeout = 1h
+autovacuum = off
 max_connections = 400
 END
 
@@ -47,6 +50,9 @@ sub tokens {
     return @{ $self->{tokens}{$kind} ||=
         [map { $self->{accounts}->token("$kind$_") } 1 .. $accounts] };
 }
+
+# What autovacuum and the next checkpoint would do in the middle of a round.
+sub settle { $_[0]->env->sql($_) for 'VACUUM ANALYZE', 'CHECKPOINT' }
 
 # The body of a login that succeeds.
 sub login {
