@@ -29,7 +29,8 @@ static ehr_task_state_t  ehr_tasks[EHR_TASKS] = {
     [EHR_TASK_SEAL] = { ehr_seal_audit, 500, 0, 0, 1 },
     [EHR_TASK_PURGE] = { ehr_purge, 60000, 0, 0, 1 },
     [EHR_TASK_REKEY] = { ehr_rekey, 1000, 0, 0, 1 },
-    [EHR_TASK_HOLDS] = { ehr_expire_holds, 250, 0, 0, 1 }
+    [EHR_TASK_HOLDS] = { ehr_expire_holds, 250, 0, 0, 1 },
+    [EHR_TASK_BEDS] = { ehr_tick_beds, 1000, 0, 0, 1 }
 };
 
 static ngx_event_t       ehr_tick;

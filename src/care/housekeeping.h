@@ -1,7 +1,8 @@
 /*
  * What a node does beside requests, in the one worker that holds the lease:
  * follows the change feed, polls roles and revocations where that does not
- * tell of them, seals the audit log, purges, encrypts again under a new key.
+ * tell of them, seals the audit log, purges, encrypts again under a new key,
+ * forgets holds, looks after beds.
  * Each task is a chain of batches; none waits.
  */
 
@@ -30,6 +31,7 @@ void ehr_seal_audit(void);
 void ehr_purge(void);
 void ehr_rekey(void);
 void ehr_expire_holds(void);
+void ehr_tick_beds(void);
 
 typedef enum {
     EHR_TASK_POLL,
@@ -37,6 +39,7 @@ typedef enum {
     EHR_TASK_PURGE,
     EHR_TASK_REKEY,
     EHR_TASK_HOLDS,
+    EHR_TASK_BEDS,
     EHR_TASKS
 } ehr_task_t;
 

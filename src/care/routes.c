@@ -14,6 +14,7 @@
 #include "calendar.h"
 #include "events_stream.h"
 #include "note.h"
+#include "occupancy.h"
 #include "record.h"
 #include "treatment_plan.h"
 #include "visit.h"

@@ -173,7 +173,7 @@ static const ehr_field_t  bed_fields[] = {
       .about = "Whether a patient can be isolated in it." },
 
     { .name = "equipment", .column = "equipment",
-      .type = EHR_TYPE_TEXT_LIST, .flags = EHR_NOT_NULL | EHR_FILTER,
+      .type = EHR_TYPE_TEXT_LIST, .flags = EHR_NOT_NULL,
       .max = 10, .values = ehr_bed_equipment, .fallback = "'{}'",
       .about = "What is at it." },
 
@@ -212,6 +212,21 @@ static const ehr_condition_t  bed_conditions[] = {
       .where = "EXISTS (SELECT FROM ehr.ward_rooms AS r"
                " JOIN ehr.wards AS w ON w.id = r.ward_id"
                " WHERE r.id = t.ward_room_id AND w.hospital_id = $q)" },
+
+    { { .name = "sexPolicy", .type = EHR_TYPE_ENUM, .values = sex_policies,
+        .about = "Only beds in rooms of this policy." },
+      .where = "EXISTS (SELECT FROM ehr.ward_rooms AS r"
+               " WHERE r.id = t.ward_room_id AND r.sex_policy = $q)" },
+
+    { { .name = "equipment", .type = EHR_TYPE_ENUM,
+        .values = ehr_bed_equipment,
+        .about = "Only beds that have all of these." },
+      .is_list = 1, .where = "t.equipment @> $q" },
+
+    { { .name = "freeFor", .type = EHR_TYPE_UUID, .reference = "patients",
+        .about = "Only beds that this patient could lie down in now." },
+      .where = "t.status = 'AVAILABLE'"
+               " AND ehr.bed_is_free_for(t.id, $q)" },
 
     { .where = NULL }
 };

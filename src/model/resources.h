@@ -87,4 +87,8 @@ extern const ehr_resource_t  ehr_input_cancel_admission;
 /* The ward board (resource_board.c) */
 extern const ehr_resource_t  ehr_output_board;
 
+/* How full wards are. */
+extern const ehr_resource_t  ehr_input_occupancy;
+extern const ehr_resource_t  ehr_output_occupancy;
+
 #endif /* EHR_RESOURCES_H */
