@@ -66,7 +66,7 @@ ehr_engine_feed_stay(ehr_engine_t *engine, int32_t number, uint32_t seat,
 
     /* claimed first: nobody finds it neither claimed nor tentative */
     if (act && seat == 0) {
-        ehr_engine_tentative_shown_bed(engine, number, act);
+        ehr_engine_tentative_shown_bed(engine, number, from, act);
     }
 
     return result;

@@ -457,8 +457,9 @@ ehr_engine_result_t ehr_engine_feed_bed(ehr_engine_t *engine,
 
 /* A claim of a bed, of any kind, that was committed; what has ended already
  * need not be told.  act is the claim's ref (the admission), or NULL if it is
- * one that just ended: the act's tentative claim of this bed, or else of
- * another one, if PostgreSQL gave this, is thereby settled.  Seats other than
+ * one that just ended: the act's tentative claim of this bed is thereby
+ * settled, or else, if PostgreSQL gave this one, that of another bed, unless
+ * it is from later on (the patient is on the way there).  Seats other than
  * 0 are of the newborn of who lies there and not kept.  EHR_ENGINE_NONE: the
  * bed is not known (the act is settled anyhow); EHR_ENGINE_FULL: the bed is
  * answered for with ASK. */

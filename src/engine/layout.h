@@ -682,10 +682,11 @@ uint32_t ehr_engine_tentative_sweep_beds(ehr_engine_t *engine);
  * lowest, if PostgreSQL gave it another. */
 void ehr_engine_tentative_shown(ehr_engine_t *engine, int32_t number,
     uint32_t seat, uint32_t from, uint32_t to, const ehr_engine_uuid_t *act);
-/* The same for a bed: the act's one of this bed, or else of the bed with the
- * lowest number; if there are several, the earliest. */
+/* The same for a bed: the act's one of this bed, or else, if it does not begin
+ * after from, of the bed with the lowest number; if there are several, the
+ * earliest. */
 void ehr_engine_tentative_shown_bed(ehr_engine_t *engine, int32_t number,
-    const ehr_engine_uuid_t *act);
+    uint32_t from, const ehr_engine_uuid_t *act);
 
 /* Whom is_alive() was asked about last. */
 typedef struct {

@@ -376,11 +376,12 @@ ehr_engine_tentative_shown(ehr_engine_t *engine, int32_t number,
 
 void
 ehr_engine_tentative_shown_bed(ehr_engine_t *engine, int32_t number,
-    const ehr_engine_uuid_t *act)
+    uint32_t from, const ehr_engine_uuid_t *act)
 {
     ehr_engine_tentative_t  shown;
 
     shown.number = number;
+    shown.from = from;
     shown.act = ehr_engine_key(act);
     ehr_engine_tentative_end(engine, ehr_engine_choose_bed, &shown);
 }
@@ -470,7 +471,9 @@ ehr_engine_choose_bed(ehr_engine_root_t *root,
     {
         entry = ehr_engine_tentative_at(root, reference);
 
+        /* a stay from before it was claimed is where the patient comes from */
         if (ehr_engine_key_equals(&entry->act, &shown->act) && entry->bed
+            && (entry->number == shown->number || entry->from <= shown->from)
             && (found == 0
                 || ehr_engine_is_nearer(entry,
                                         ehr_engine_tentative_at(root, found),

@@ -205,6 +205,7 @@ stay_shows(const model_stay_t *stay)
         entry = &model.tentative[i];
 
         if (entry->is_bed && model_uuid_is(&entry->act, &stay->act)
+            && (entry->number == stay->number || entry->from <= stay->from)
             && (found < 0 || is_nearer(entry, &model.tentative[found],
                                        stay->number)))
         {

@@ -191,6 +191,13 @@ what_is_shown_is_claimed(void **state)
     feed_stay(7, NOW, EHR_ENGINE_OPEN_END, 2);
     assert_int_equal(best(&wish), 1);
 
+    /* it is shown again where who moves comes from */
+    assert_int_equal(take(&fixture.worker, 2, &wish, &found), EHR_ENGINE_OK);
+    assert_int_equal(found.resource, FIRST + 1);
+    feed_stay(7, NOW - 1, NOW, 2);
+    assert_int_equal(best(&wish), -1);
+    settle(&fixture.worker, 2, 0);
+
     /* a newborn's seat is nobody's bed */
     act = uuid_of(5, 3);
     assert_int_equal(ehr_engine_feed_stay(&fixture.feed, FIRST + 1, 1, NOW,
