@@ -617,22 +617,30 @@ $$;
 CREATE TRIGGER rules_new BEFORE INSERT ON ehr.admission_movements
     FOR EACH ROW EXECUTE FUNCTION ehr.movement_new();
 
--- History is not rewritten: it ends, or was an error as a whole.
+-- History is not rewritten: it ends, or was an error as a whole.  While it is
+-- open, sex and policy follow the patient and the room.
 CREATE FUNCTION ehr.movement_kept() RETURNS trigger
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    may_change constant text[] := '{during, starts_at, ends_at,
-        cancelled_at, sex, is_same_sex}';
+    may constant text[] := '{during, starts_at, ends_at, cancelled_at, sex,
+        is_same_sex}';
 BEGIN
     IF TG_OP = 'UPDATE'
-       AND to_jsonb(NEW) - may_change = to_jsonb(OLD) - may_change
+       AND to_jsonb(NEW) - may = to_jsonb(OLD) - may
        AND (OLD.cancelled_at IS NULL
             OR NEW.cancelled_at = OLD.cancelled_at)
        AND (NEW.during = OLD.during
             OR upper_inf(OLD.during) AND lower(NEW.during) = lower(OLD.during)
                AND upper(NEW.during) <= clock_timestamp())
        AND ((NEW.sex, NEW.is_same_sex) = (OLD.sex, OLD.is_same_sex)
-            OR upper_inf(OLD.during))
+            OR upper_inf(OLD.during)
+               AND NEW.sex = (SELECT p.gender FROM ehr.patients p
+                               WHERE p.id = NEW.patient_id)
+               AND NEW.is_same_sex = (NEW.seat = 0 AND EXISTS (
+                       SELECT FROM ehr.ward_rooms r
+                        WHERE r.id = NEW.ward_room_id
+                          AND r.sex_policy = 'SAME')))
     THEN
         RETURN NEW;
     END IF;
@@ -704,6 +712,7 @@ BEGIN
     END IF;
 
     PERFORM FROM ehr.beds b WHERE b.id = lies FOR NO KEY UPDATE;
+    PERFORM ehr.lock_rooms(lies);
 
     UPDATE ehr.admission_movements m SET sex = NEW.gender
      WHERE m.patient_id = NEW.id AND upper_inf(m.during)
@@ -847,8 +856,8 @@ CREATE CONSTRAINT TRIGGER claims_admission_changed
     FOR EACH ROW WHEN (OLD.kind IN ('admission', 'reservation'))
     EXECUTE FUNCTION ehr.check_stay('ref');
 
--- A bed is OCCUPIED while somebody lies in it, by whom it says, and at no
--- other time; RESERVED because of a reservation that has begun since; and what
+-- A bed is OCCUPIED while somebody lies in it, who it says and of that sex,
+-- and at no other time; RESERVED because of a reservation that has begun since; and what
 -- is deleted or out of service is not claimed.  A newborn is with its mother.
 -- The lock: of two transactions of which each breaks it a half, the later
 -- sees the earlier's half.
@@ -884,7 +893,10 @@ BEGIN
     THEN
         RETURN ehr.bed_claimed(bed) IS NULL;
     WHEN b.status = 'OCCUPIED' THEN
-        RETURN lies IS NOT NULL AND lies = b.admission_id;
+        RETURN lies IS NOT NULL AND lies = b.admission_id AND EXISTS (
+            SELECT FROM ehr.admission_movements m
+             WHERE m.admission_id = lies AND upper_inf(m.during)
+               AND m.cancelled_at IS NULL AND m.sex = b.occupant_sex);
     WHEN b.status = 'RESERVED' THEN
         RETURN lies IS NULL AND EXISTS (
             SELECT FROM ehr.claims c
@@ -929,7 +941,8 @@ END
 $$;
 
 CREATE CONSTRAINT TRIGGER beds_claims
-    AFTER INSERT OR DELETE OR UPDATE OF status, admission_id, deleted_at
+    AFTER INSERT OR DELETE OR UPDATE OF status, admission_id, occupant_sex,
+        deleted_at
     ON ehr.beds DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION ehr.check_bed();
 CREATE CONSTRAINT TRIGGER claims_bed
@@ -1009,30 +1022,47 @@ LANGUAGE sql STABLE AS $$
        AND ehr.age_fits(b.age_group, (wish).age)
 $$;
 
--- Whether it is free for the period, but for what the admission itself holds,
--- and its room has nobody of another sex.
-CREATE FUNCTION ehr.bed_is_free(bed uuid, room uuid, policy text,
-    wish ehr.bed_wish) RETURNS boolean
+-- Whether it is free for the period, but for what the admission itself holds.
+CREATE FUNCTION ehr.bed_is_unclaimed(bed uuid, wish ehr.bed_wish)
+RETURNS boolean
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off AS $$
 BEGIN
     RETURN NOT EXISTS (
-            SELECT FROM ehr.resources n
-              JOIN ehr.claims c ON c.resource = n.id
-             WHERE n.kind = 'bed' AND n.entity_id = bed AND c.seat = 0
-               AND c.during && wish.during
-               AND c.ref IS DISTINCT FROM wish.admission_id)
-       AND (policy <> 'SAME' OR wish.sex IS NULL OR NOT wish.is_now
-            OR NOT EXISTS (
-               SELECT FROM ehr.admission_movements m
-                WHERE m.ward_room_id = room AND m.sex <> wish.sex
-                  AND m.during && wish.during AND m.is_same_sex
-                  AND m.cancelled_at IS NULL));
+        SELECT FROM ehr.resources n
+          JOIN ehr.claims c ON c.resource = n.id
+         WHERE n.kind = 'bed' AND n.entity_id = bed AND c.seat = 0
+           AND c.during && wish.during
+           AND c.ref IS DISTINCT FROM wish.admission_id);
 END
 $$;
 
--- The first `most` free beds, best first: the fewest attributes that nobody
+-- Whether a room for one sex has nobody of another.
+CREATE FUNCTION ehr.room_is_free(room uuid, policy text, wish ehr.bed_wish)
+RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off AS $$
+BEGIN
+    RETURN policy <> 'SAME' OR wish.sex IS NULL OR NOT wish.is_now
+        OR NOT EXISTS (
+           SELECT FROM ehr.admission_movements m
+            WHERE m.ward_room_id = room AND m.sex <> wish.sex
+              AND m.during && wish.during AND m.is_same_sex
+              AND m.cancelled_at IS NULL);
+END
+$$;
+
+-- Both.
+CREATE FUNCTION ehr.bed_is_free(bed uuid, room uuid, policy text,
+    wish ehr.bed_wish) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+    SELECT ehr.bed_is_unclaimed(bed, wish)
+       AND ehr.room_is_free(room, policy, wish)
+$$;
+
+-- The first `most` free beds but those that were tried, best first: the fewest attributes that nobody
 -- asked for; then a room for that sex, or where that sex lies already, before
 -- any other; then by ward, room and number.
 CREATE FUNCTION ehr.beds_wished(wish ehr.bed_wish, tried uuid[],
@@ -1043,9 +1073,9 @@ DECLARE
     one       record;
     left_over integer := most;
 
-    -- Who comes later waits for what is now in the way: claims say when.
+    -- Claims say whether a bed is in the way of who comes later.
     usable    text[] := CASE WHEN wish.is_now THEN ARRAY['AVAILABLE']
-        ELSE ARRAY['AVAILABLE', 'OCCUPIED', 'RESERVED', 'CLEANING'] END;
+        ELSE ARRAY['AVAILABLE', 'RESERVED', 'CLEANING'] END;
 BEGIN
     FOR one IN
         SELECT b.id, r.id AS room, r.sex_policy
@@ -1227,7 +1257,7 @@ BEGIN
                 ehr.rfc3339(lower(against.during))));
     ELSIF FOUND THEN
         PERFORM ehr.refuse_bed('bed_taken', wish);
-    ELSIF NOT ehr.bed_is_free(b.id, room.id, room.sex_policy, wish) THEN
+    ELSIF NOT ehr.room_is_free(room.id, room.sex_policy, wish) THEN
         PERFORM ehr.refuse_rule('EH409', 'room_sex_policy', 'bedId',
             jsonb_build_object('sexPolicy', room.sex_policy));
     END IF;
@@ -1264,99 +1294,36 @@ BEGIN
 END
 $$;
 
--- Locks one bed if nobody else has it, or waits for it, and returns it if it
--- is free still.
-CREATE FUNCTION ehr.bed_lock(bed uuid, wish ehr.bed_wish, waits boolean)
-RETURNS ehr.beds
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    b ehr.beds;
-BEGIN
-    IF waits THEN
-        PERFORM FROM ehr.beds t WHERE t.id = bed FOR NO KEY UPDATE;
-    ELSE
-        PERFORM FROM ehr.beds t WHERE t.id = bed
-            FOR NO KEY UPDATE SKIP LOCKED;
-    END IF;
-    IF NOT FOUND THEN
-        RETURN NULL;
-    END IF;
-
-    -- In a new snapshot: the one before is of a time when others had it.
-    SELECT t.* INTO b
-      FROM ehr.beds t
-      JOIN ehr.ward_rooms r ON r.id = t.ward_room_id
-      JOIN ehr.wards w ON w.id = r.ward_id
-     WHERE t.id = bed AND t.deleted_at IS NULL
-       AND (t.status = 'AVAILABLE'
-            OR NOT wish.is_now AND t.status <> 'OUT_OF_SERVICE')
-       AND ehr.bed_suits(t, r, w, wish)
-       AND ehr.bed_is_free(t.id, r.id, r.sex_policy, wish);
-    RETURN b;
-END
-$$;
-
--- The best bed that is free, locked; first of those that are advised.  Null:
--- there is none, and not only none that nobody else has locked.
---
--- Nobody waits with a bed in hand, or two could wait for each other: a round
--- that ends without one gives back all it has locked.
-CREATE FUNCTION ehr.bed_pick(wish ehr.bed_wish, advice uuid[], tried uuid[])
-RETURNS ehr.beds
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    b       ehr.beds;
-    one     uuid;
-    awaited uuid;
-    tries   uuid[];
-BEGIN
-    LOOP
-        BEGIN
-            IF awaited IS NOT NULL THEN
-                b := ehr.bed_lock(awaited, wish, true);
-                IF b.id IS NOT NULL THEN
-                    RETURN b;
-                END IF;
-            END IF;
-
-            FOREACH one IN ARRAY coalesce(advice, '{}') LOOP
-                CONTINUE WHEN one = ANY (tried);
-                b := ehr.bed_lock(one, wish, false);
-                IF b.id IS NOT NULL THEN
-                    RETURN b;
-                END IF;
-            END LOOP;
-
-            tries := ARRAY(SELECT ehr.beds_wished(wish, tried, 16));
-            IF tries = '{}' THEN
-                RETURN NULL;
-            END IF;
-
-            FOREACH one IN ARRAY tries LOOP
-                b := ehr.bed_lock(one, wish, false);
-                IF b.id IS NOT NULL THEN
-                    RETURN b;
-                END IF;
-            END LOOP;
-
-            -- Others are taking them all: some may give theirs back.
-            RAISE EXCEPTION USING ERRCODE = 'EH001', MESSAGE = 'again';
-        EXCEPTION
-            WHEN SQLSTATE 'EH001' THEN
-                awaited := tries[1];
-        END;
-    END LOOP;
-END
-$$;
-
 
 -- -- lying down and getting up ---------------------------------------------
 --
 -- Lock order: patients by id; admissions, mothers before newborns, by id; beds
 -- by id (one that is searched for first: nobody else has it); rooms by id;
 -- movements; claims by resource.
+
+-- Locks the rooms of beds.  A room for one sex is locked for itself: two whose
+-- movements in it are to change would wait for each other's.
+CREATE FUNCTION ehr.lock_rooms(VARIADIC beds uuid[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    room record;
+BEGIN
+    FOR room IN
+        SELECT DISTINCT r.id, r.sex_policy
+          FROM ehr.beds b JOIN ehr.ward_rooms r ON r.id = b.ward_room_id
+         WHERE b.id = ANY (beds)
+         ORDER BY r.id
+    LOOP
+        IF room.sex_policy = 'SAME' THEN
+            PERFORM FROM ehr.ward_rooms r WHERE r.id = room.id
+                FOR NO KEY UPDATE;
+        ELSE
+            PERFORM FROM ehr.ward_rooms r WHERE r.id = room.id FOR SHARE;
+        END IF;
+    END LOOP;
+END
+$$;
 
 -- The one place that moves a bed along.
 CREATE FUNCTION ehr.bed_set(bed uuid, target text, why text, because uuid,
@@ -1486,92 +1453,141 @@ BEGIN
 END
 $$;
 
--- From where the admission has laid the patient into a bed that is locked.
--- False: see stay_begin().
-CREATE FUNCTION ehr.stay_move(wish ehr.bed_wish, b ehr.beds, act text,
-    why text) RETURNS boolean
+-- Gives a bed that is locked and free: the patient gives up what the admission
+-- has (leaves: the bed of that, or null) and lies down; or it is reserved.
+-- False: its room has got somebody of another sex meanwhile.
+CREATE FUNCTION ehr.bed_give(b ehr.beds, wish ehr.bed_wish, act text,
+    why text, leaves uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off AS $$
 BEGIN
-    PERFORM FROM ehr.ward_rooms r WHERE r.id = b.ward_room_id FOR SHARE;
-    PERFORM ehr.stay_end(wish.admission_id, lower(wish.during));
-    RETURN ehr.stay_begin(wish, b.id, 0, act, why);
-END
-$$;
-
--- Finds the bed that is wished, gives up what the admission has (leaves: the
--- bed of that, or null) and lays the patient down.  Null: no bed is free.
-CREATE FUNCTION ehr.stay_place(wish ehr.bed_wish, act text, why text,
-    advice uuid[], leaves uuid) RETURNS ehr.beds
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    b     ehr.beds;
-    tried uuid[] := '{}';
-BEGIN
-    IF wish.bed_id IS NOT NULL THEN
-        b := ehr.bed_named(wish, leaves);
-        IF NOT ehr.stay_move(wish, b, act, why) THEN
-            PERFORM ehr.refuse_rule('EH409', 'room_sex_policy', 'bedId');
+    IF NOT wish.is_now THEN
+        INSERT INTO ehr.claims (resource, during, kind, ref)
+        VALUES (ehr.resource_of('bed', b.id), wish.during, 'reservation',
+                wish.admission_id)
+        ON CONFLICT ON CONSTRAINT claims_during_excl DO NOTHING;
+        IF FOUND THEN
+            PERFORM ehr.bed_reserve_begun(b.id);
+            RETURN true;
         END IF;
-    ELSE
-        LOOP
-            BEGIN
-                b := ehr.bed_pick(wish, advice, tried);
-                IF b.id IS NULL THEN
-                    RETURN NULL;
-                END IF;
-                PERFORM FROM ehr.beds t WHERE t.id = leaves
-                    FOR NO KEY UPDATE;
-                EXIT WHEN ehr.stay_move(wish, b, act, why);
+        RETURN false;
+    END IF;
 
-                RAISE EXCEPTION USING ERRCODE = 'EH001', MESSAGE = 'again';
-            EXCEPTION
-                -- Its room is not for this patient any more: the bed is given
-                -- back before another one is waited for.
-                WHEN SQLSTATE 'EH001' THEN
-                    tried := tried || b.id;
-            END;
-        END LOOP;
+    PERFORM FROM ehr.beds t WHERE t.id = leaves FOR NO KEY UPDATE;
+    PERFORM ehr.lock_rooms(b.id, leaves);
+    PERFORM ehr.stay_end(wish.admission_id, lower(wish.during));
+    IF NOT ehr.stay_begin(wish, b.id, 0, act, why) THEN
+        RETURN false;
     END IF;
 
     IF leaves IS DISTINCT FROM b.id THEN
         PERFORM ehr.bed_left(leaves, wish.admission_id);
     END IF;
     PERFORM ehr.bed_set(b.id, 'OCCUPIED', NULL, wish.admission_id, wish.sex);
+    RETURN true;
+END
+$$;
+
+-- Locks one bed if nobody else has it, or waits for it, and returns it if it
+-- is free still.
+CREATE FUNCTION ehr.bed_lock(bed uuid, wish ehr.bed_wish, waits boolean)
+RETURNS ehr.beds
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    b ehr.beds;
+BEGIN
+    IF waits THEN
+        PERFORM FROM ehr.beds t WHERE t.id = bed FOR NO KEY UPDATE;
+    ELSE
+        PERFORM FROM ehr.beds t WHERE t.id = bed
+            FOR NO KEY UPDATE SKIP LOCKED;
+    END IF;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+
+    -- In a new snapshot: the one before is of a time when others had it.
+    SELECT t.* INTO b
+      FROM ehr.beds t
+      JOIN ehr.ward_rooms r ON r.id = t.ward_room_id
+      JOIN ehr.wards w ON w.id = r.ward_id
+     WHERE t.id = bed AND t.deleted_at IS NULL
+       AND (t.status = 'AVAILABLE'
+            OR NOT wish.is_now AND t.status <> 'OUT_OF_SERVICE')
+       AND ehr.bed_suits(t, r, w, wish)
+       AND ehr.bed_is_free(t.id, r.id, r.sex_policy, wish);
     RETURN b;
 END
 $$;
 
--- Reserves a bed.  Null: none is free in that period.
-CREATE FUNCTION ehr.stay_reserve(wish ehr.bed_wish, advice uuid[])
-RETURNS ehr.beds
+-- Gives one bed, if it can be had.  Null: it cannot, and is not locked any
+-- more, nor is anything else changed: who waits for a bed must not keep one
+-- that others wait for.
+CREATE FUNCTION ehr.bed_try(bed uuid, wish ehr.bed_wish, act text, why text,
+    leaves uuid, waits boolean) RETURNS ehr.beds
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off AS $$
+SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     b ehr.beds;
 BEGIN
+    b := ehr.bed_lock(bed, wish, waits);
+    IF b.id IS NULL OR NOT ehr.bed_give(b, wish, act, why, leaves) THEN
+        RAISE SQLSTATE 'EH000';
+    END IF;
+
+    RETURN b;
+EXCEPTION
+    WHEN SQLSTATE 'EH000' THEN
+        RETURN NULL;
+END
+$$;
+
+-- Gives the bed that is wished, or the best that is free, first of those that
+-- are advised.  Null: none is free, and not only none that nobody else has
+-- locked.
+CREATE FUNCTION ehr.stay_place(wish ehr.bed_wish, act text, why text,
+    advice uuid[], leaves uuid) RETURNS ehr.beds
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    b        ehr.beds;
+    one      uuid;
+    tries    uuid[] := coalesce(advice, '{}');
+    searched boolean := false;
+BEGIN
     IF wish.bed_id IS NOT NULL THEN
-        b := ehr.bed_named(wish, NULL);
-    ELSE
-        b := ehr.bed_pick(wish, advice, '{}');
-        IF b.id IS NULL THEN
+        b := ehr.bed_named(wish, leaves);
+        IF NOT ehr.bed_give(b, wish, act, why, leaves) THEN
+            PERFORM ehr.refuse_rule('EH409', CASE WHEN wish.is_now
+                THEN 'room_sex_policy' ELSE 'bed_reserved' END, 'bedId');
+        END IF;
+        RETURN b;
+    END IF;
+
+    LOOP
+        FOREACH one IN ARRAY tries LOOP
+            b := ehr.bed_try(one, wish, act, why, leaves, false);
+            IF b.id IS NOT NULL THEN
+                RETURN b;
+            END IF;
+        END LOOP;
+
+        -- Others are taking them all, and some may give theirs back.
+        IF searched THEN
+            b := ehr.bed_try(tries[1], wish, act, why, leaves, true);
+            IF b.id IS NOT NULL THEN
+                RETURN b;
+            END IF;
+        END IF;
+
+        tries := ARRAY(SELECT ehr.beds_wished(wish, '{}', 16));
+        searched := true;
+        IF tries = '{}' THEN
             RETURN NULL;
         END IF;
-    END IF;
-
-    INSERT INTO ehr.claims (resource, during, kind, ref)
-    VALUES (ehr.resource_of('bed', b.id), wish.during, 'reservation',
-            wish.admission_id)
-    ON CONFLICT ON CONSTRAINT claims_during_excl DO NOTHING;
-    IF NOT FOUND THEN
-        wish.bed_id := b.id;
-        PERFORM ehr.refuse_bed('bed_taken', wish);
-    END IF;
-
-    PERFORM ehr.bed_reserve_begun(b.id);
-    RETURN b;
+    END LOOP;
 END
 $$;
 
@@ -1843,17 +1859,14 @@ BEGIN
             PERFORM ehr.refuse_rule('EH409', 'illegal_status',
                 'motherAdmissionId');
         END IF;
-        PERFORM ehr.stay_moment(at, ehr.last_movement(mother), 'admittedAt');
+        PERFORM ehr.stay_moment(at, ehr.last_movement(mother)
+            - interval '1 microsecond', 'admittedAt');
         SELECT * INTO b FROM ehr.beds t
          WHERE t.id = parent.bed_id FOR NO KEY UPDATE;
         PERFORM ehr.stay_room_in(wish, b.id, 'ROOM_IN', reason);
     ELSE
         PERFORM ehr.check_wish(wish);
-        IF planned_start IS NULL THEN
-            b := ehr.stay_place(wish, 'ADMIT', reason, advice, NULL);
-        ELSE
-            b := ehr.stay_reserve(wish, advice);
-        END IF;
+        b := ehr.stay_place(wish, 'ADMIT', reason, advice, NULL);
     END IF;
 
     became := CASE WHEN b.id IS NULL THEN 'WAITING'
@@ -2022,6 +2035,7 @@ BEGIN
         FOR NO KEY UPDATE;
     SELECT * INTO b FROM ehr.beds t WHERE t.id = wish.bed_id;
 
+    PERFORM ehr.lock_rooms(wish.bed_id, a.bed_id);
     PERFORM ehr.stay_end(a.id, at);
     PERFORM ehr.stay_room_in(wish, b.id, 'ROOM_IN', why);
     PERFORM ehr.bed_left(a.bed_id, a.id);
@@ -2069,11 +2083,7 @@ BEGIN
         PERFORM ehr.refuse_rule('EH409', 'newborn_in_bed',
             'otherAdmissionId');
     END IF;
-    PERFORM FROM ehr.ward_rooms r
-      WHERE r.id IN (SELECT b.ward_room_id FROM ehr.beds b
-                      WHERE b.id IN (a.bed_id, o.bed_id))
-      ORDER BY r.id
-        FOR SHARE;
+    PERFORM ehr.lock_rooms(a.bed_id, o.bed_id);
 
     moment := ehr.stay_moment(at, ehr.last_movement(VARIADIC
         mine || theirs || a.id || o.id), 'at');
@@ -2161,6 +2171,7 @@ BEGIN
         END IF;
 
         PERFORM FROM ehr.beds b WHERE b.id = a.bed_id FOR NO KEY UPDATE;
+        PERFORM ehr.lock_rooms(a.bed_id);
         moment := ehr.stay_moment(at, ehr.last_movement(a.id), 'at');
         PERFORM ehr.stay_end(a.id, moment);
         PERFORM ehr.bed_left(a.bed_id, a.id);
