@@ -350,6 +350,10 @@ ehr_engine_bed_consider(ehr_engine_bed_try_t *try, uint32_t index)
     uint32_t                 i;
     ehr_engine_bed_choice_t  choice;
 
+    if (index >= try->root->bed_pool.most) {
+        return;         /* a torn row */
+    }
+
     choice.index = index;
     choice.surplus = ehr_engine_bed_surplus(try,
                    ehr_engine_load(ehr_engine_bed_traits(try->root)[index]));
@@ -464,7 +468,9 @@ ehr_engine_bed_is_certain(ehr_engine_bed_try_t *try)
         for ( /* void */ ; is_releasing && bits; bits &= bits - 1) {
             index = word * 64 + (uint32_t) __builtin_ctzll(bits);
 
-            if (ehr_engine_bed_is_releasing(try->search, index)) {
+            if (index < root->bed_pool.most
+                && ehr_engine_bed_is_releasing(try->search, index))
+            {
                 return 0;
             }
         }

@@ -55,7 +55,11 @@ spoil(void)
         root->resources, root->by_number, root->by_uuid, root->ring,
         root->rows, root->row_counts, root->runs, root->groups,
         root->group_heads, root->group_bits, root->places, root->shapes,
-        root->buckets, root->act_heads, root->tentatives, root->pages
+        root->buckets, root->act_heads, root->tentatives, root->pages,
+        root->beds, root->beds_by_number, root->beds_by_uuid,
+        root->bed_traits, root->bed_rows, root->bed_rooms,
+        root->bed_room_heads, root->bed_groups, root->bed_group_heads,
+        root->bed_group_rows, root->bed_buckets, root->stays
     };
 
     for (i = 0; i < 200; i++) {
@@ -102,6 +106,72 @@ ask(void)
 
 
 static void
+add_beds(void)
+{
+    unsigned               i;
+    ehr_engine_bed_t       bed;
+    ehr_engine_uuid_t      act;
+    ehr_engine_bed_wish_t  wish;
+    ehr_engine_bed_found_t found;
+
+    memset(&bed, 0, sizeof(bed));
+    memset(&wish, 0, sizeof(wish));
+    wish.to = 10;
+    wish.sex = EHR_ENGINE_SEX_MALE;
+
+    for (i = 0; i < 70; i++) {
+        bed.uuid = uuid_of(60, i);
+        bed.ward = uuid_of(62, i / 32);
+        bed.room = uuid_of(64, i / 4);
+        bed.policy = EHR_ENGINE_ROOM_SAME;
+        bed.status = (uint8_t) (1 + i % 5);
+        assert_int_equal(ehr_engine_feed_bed(&fixture.feed, 100 + (int32_t) i,
+                                             &bed), EHR_ENGINE_OK);
+        assert_int_equal(ehr_engine_feed_stay(&fixture.feed,
+                                              100 + (int32_t) i, 0, 20,
+                                              EHR_ENGINE_OPEN_END, NULL),
+                         EHR_ENGINE_OK);
+        act = uuid_of(5, i);
+        wish.resource = 100 + (int32_t) i;
+        (void) ehr_engine_bed_claim(&fixture.worker, &act, &wish,
+                                    fixture.now + 1000, &found);
+    }
+}
+
+
+static void
+ask_beds(void)
+{
+    size_t                  count;
+    int32_t                 number;
+    uint32_t                counts[EHR_ENGINE_BED_STATUSES];
+    ehr_engine_uuid_t       ward, bed;
+    ehr_engine_bed_wish_t   wish;
+    ehr_engine_bed_found_t  found[EHR_ENGINE_BED_FOUND_MAX];
+
+    ward = uuid_of(62, below(3));
+    bed = uuid_of(60, below(70));
+    memset(&wish, 0, sizeof(wish));
+    wish.resource = below(2) ? 100 + (int32_t) below(70) : 0;
+    wish.ward = below(2) ? &ward : NULL;
+    wish.sex = (uint8_t) below(5);
+    wish.is_planned = (uint8_t) below(2);
+    wish.to = below(2) ? 15 : EHR_ENGINE_OPEN_END;
+
+    (void) ehr_engine_bed_find(&fixture.other, &wish, found,
+                               EHR_ENGINE_BED_FOUND_MAX, &count);
+    assert_true(count <= EHR_ENGINE_BED_FOUND_MAX);
+    (void) ehr_engine_bed_counts(&fixture.other, NULL, wish.ward, NULL,
+                                 counts);
+    (void) ehr_engine_ward_version(&fixture.other, &ward);
+    ehr_engine_ward_touch(&fixture.other, &ward);
+    (void) ehr_engine_find(&fixture.other, EHR_ENGINE_BED, &bed, &number);
+    ehr_engine_releasing(&fixture.other, 100 + (int32_t) below(70),
+                         fixture.now + 100);
+}
+
+
+static void
 nothing_makes_a_reader_stray(void **state)
 {
     unsigned           i, k;
@@ -119,10 +189,12 @@ nothing_makes_a_reader_stray(void **state)
                                               at(DAY, EIGHT),
                                               at(DAY + 1, TWELVE), NULL),
                          EHR_ENGINE_OK);
+        add_beds();
 
         for (k = 0; k < 10; k++) {
             spoil();
             ask();
+            ask_beds();
         }
 
         tear_down(state);
