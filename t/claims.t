@@ -168,10 +168,13 @@ sub shapes {
             VALUES ($number, gen_random_uuid(), $wrong{$what})");
         ok !$ok && $err =~ /claims_\w+_check/, "no claim $what" or diag $err;
     }
-    my ($ok) = $env->psql('postgres', "INSERT INTO ehr.claims (resource, ref,
-        during, kind) VALUES ($number, gen_random_uuid(), '[$day 10:02,)',
-        'admission')");
+    my $stay = "INSERT INTO ehr.claims (resource, ref, during, kind) VALUES
+        ($number, gen_random_uuid(), '[$day 10:02,)', 'admission')";
+    my ($ok) = $env->psql('postgres', "BEGIN;\n$stay;\nROLLBACK");
     ok $ok, 'an admission begins when it does and has no end yet';
+    ($ok, undef, my $err) = $env->psql('postgres', $stay);
+    ok !$ok && $err =~ /its movements and claims differ/,
+        'but there has to be one' or diag $err;
 }
 
 sub one_thing {

@@ -1,5 +1,6 @@
 -- Admissions and beds beyond what their descriptors say; the functions decide
--- who may, which bed, and what is refused (sql/README.md).
+-- who may, which bed, and what is refused (sql/README.md).  No isolation and
+-- no equipment is nothing asked for.
 
 -- Admits, plans or waits.
 -- $1 id; $2 patient; $3 bed; $4 hospital; $5 ward; $6 room class;
@@ -10,7 +11,8 @@
 -- data; $22 beds to try first, an array; from $3 on each may be null, but $9
 -- name: ADMISSION_CREATE
 SELECT ehr.admission_create($1::uuid, $2::uuid, $3::uuid, $4::uuid,
-           $5::uuid, $6::uuid, $7::boolean, $8::text[], $9::text, $10::uuid,
+           $5::uuid, $6::uuid, nullif($7::boolean, false),
+           nullif($8::text[], '{}'), $9::text, $10::uuid,
            $11::text, $12::text, $13::timestamptz, $14::uuid, $15::uuid,
            $16::timestamptz, $17::timestamptz, $18::timestamptz,
            $19::boolean, $20::text, $21::jsonb, $22::uuid[]);
@@ -21,7 +23,8 @@ SELECT ehr.admission_create($1::uuid, $2::uuid, $3::uuid, $4::uuid,
 -- to try first, an array
 -- name: ADMISSION_ADMIT
 SELECT ehr.admission_admit($1::uuid, $2::integer, $3::uuid, $4::uuid,
-           $5::uuid, $6::uuid, $7::boolean, $8::text[], $9::timestamptz,
+           $5::uuid, $6::uuid, nullif($7::boolean, false),
+           nullif($8::text[], '{}'), $9::timestamptz,
            $10::text, $11::uuid[]);
 
 -- $1 id; $2 version or null; $3 bed; $4 hospital; $5 ward; $6 room class;
@@ -29,7 +32,8 @@ SELECT ehr.admission_admit($1::uuid, $2::integer, $3::uuid, $4::uuid,
 -- first, an array
 -- name: ADMISSION_TRANSFER
 SELECT ehr.admission_transfer($1::uuid, $2::integer, $3::uuid, $4::uuid,
-           $5::uuid, $6::uuid, $7::boolean, $8::text[], $9::timestamptz,
+           $5::uuid, $6::uuid, nullif($7::boolean, false),
+           nullif($8::text[], '{}'), $9::timestamptz,
            $10::text, $11::uuid[]);
 
 -- $1 id; $2 version or null; $3 the other admission; $4 when; $5 reason
