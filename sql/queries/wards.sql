@@ -1,4 +1,4 @@
--- The board of a ward, counts of beds, and what the engine's answers need.
+-- The board of a ward, and what the engine's answers need.
 
 -- Rooms and beds in the order of their numbers, and who lies there.
 -- $1 ward; of patients $2 shows initials, $3 sex, age, admission and flags, $4
@@ -102,23 +102,6 @@ SELECT board, hashtextextended(board, 0) AS tag,
           FROM beds
          WHERE admission_id IS NOT NULL) AS shown
   FROM answer;
-
--- Beds by status.
--- $1 hospital; $2 ward; $3 room class; null: any
--- → available, occupied, reserved, cleaning, out_of_service
--- name: BED_COUNTS
-SELECT count(*) FILTER (WHERE b.status = 'AVAILABLE') AS available,
-       count(*) FILTER (WHERE b.status = 'OCCUPIED') AS occupied,
-       count(*) FILTER (WHERE b.status = 'RESERVED') AS reserved,
-       count(*) FILTER (WHERE b.status = 'CLEANING') AS cleaning,
-       count(*) FILTER (WHERE b.status = 'OUT_OF_SERVICE') AS out_of_service
-  FROM ehr.beds b
-  JOIN ehr.ward_rooms r ON r.id = b.ward_room_id
-  JOIN ehr.wards w ON w.id = r.ward_id
- WHERE b.deleted_at IS NULL
-   AND ($1::uuid IS NULL OR w.hospital_id = $1)
-   AND ($2::uuid IS NULL OR r.ward_id = $2)
-   AND ($3::uuid IS NULL OR r.room_class_id = $3);
 
 -- Which beds of a kind are free next.
 -- $1 bed, or null: in its ward; $2 hospital, $3 ward, $4 room class, $5

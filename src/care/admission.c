@@ -14,9 +14,11 @@ static ngx_int_t ehr_admission_add(ehr_request_t *req, ngx_uint_t query,
     int versioned, int takes, ehr_batch_t *batch);
 static ngx_int_t ehr_admission_add_wards(ehr_request_t *req,
     ehr_batch_t *batch);
+static ngx_int_t ehr_admission_make(ehr_request_t *req);
 static void ehr_admission_made(ehr_request_t *req, ehr_batch_t *batch);
 static ngx_int_t ehr_admission_place(ehr_request_t *req, ngx_uint_t query,
     int moves);
+static ngx_int_t ehr_admission_take(ehr_request_t *req);
 static ngx_int_t ehr_admission_change(ehr_request_t *req, ngx_uint_t query);
 static ngx_int_t ehr_admission_send(ehr_request_t *req, ngx_uint_t query,
     int takes);
@@ -90,7 +92,6 @@ ngx_int_t
 ehr_admission_create(ehr_request_t *req)
 {
     ngx_int_t         rc;
-    ehr_batch_t      *batch;
     ehr_admission_t  *admission;
 
     rc = ehr_admission_begin(req, &admission);
@@ -102,9 +103,17 @@ ehr_admission_create(ehr_request_t *req)
         return NGX_ERROR;
     }
 
-    if (ehr_bed_hold(req, admission) == NGX_BUSY) {
-        return ehr_bed_refuse(req, admission);
-    }
+    return ehr_bed_hold(req, admission) == NGX_BUSY
+           ? ehr_bed_refuse(req, admission, ehr_admission_make)
+           : ehr_admission_make(req);
+}
+
+
+static ngx_int_t
+ehr_admission_make(ehr_request_t *req)
+{
+    ehr_batch_t      *batch;
+    ehr_admission_t  *admission = req->state;
 
     batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
 
@@ -169,12 +178,20 @@ ehr_admission_place(ehr_request_t *req, ngx_uint_t query, int moves)
 
     admission->id = req->params[0];
     admission->moves = moves;
+    admission->query = query;
 
-    if (ehr_bed_hold(req, admission) == NGX_BUSY) {
-        return ehr_bed_refuse(req, admission);
-    }
+    return ehr_bed_hold(req, admission) == NGX_BUSY
+           ? ehr_bed_refuse(req, admission, ehr_admission_take)
+           : ehr_admission_take(req);
+}
 
-    return ehr_admission_send(req, query, 1);
+
+static ngx_int_t
+ehr_admission_take(ehr_request_t *req)
+{
+    ehr_admission_t  *admission = req->state;
+
+    return ehr_admission_send(req, admission->query, 1);
 }
 
 

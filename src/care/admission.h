@@ -27,6 +27,8 @@ typedef struct {
     ehr_uuid_t              ward;
     ehr_uuid_t              room_class;
     ehr_message_t           refusal;
+    ehr_handler_pt          go_on;          /* asks PostgreSQL */
+    ngx_uint_t              query;          /* the act's */
     unsigned                moves:1;        /* the patient lies somewhere */
     unsigned                is_held:1;      /* a bed is */
 } ehr_admission_t;

@@ -16,8 +16,11 @@
 #define EHR_BED_GRACE         2000
 #define EHR_BED_RELEASED      1000
 
-/* What is free next is told again for so long, ms, by what was asked for. */
+/* What is free next is told again for so long, ms, by what was asked for; and
+ * less long if there may be more in a moment. */
 #define EHR_EXPECTED_MEMORY   1000
+#define EHR_EXPECTED_SHORT    100
+#define EHR_EXPECTED_MOST     5
 #define EHR_EXPECTED_ANSWERS  64
 #define EHR_EXPECTED_KEY      512
 #define EHR_EXPECTED_ANSWER   1024
@@ -28,6 +31,7 @@ typedef struct {
     u_char                  json[EHR_EXPECTED_ANSWER];
     size_t                  len;            /* 0: empty */
     ngx_msec_t              since;
+    ngx_msec_t              lasts;
 } ehr_expected_t;
 
 
@@ -50,6 +54,7 @@ static ehr_expected_t *ehr_expected_place(const u_char *key, size_t len);
 static ngx_int_t ehr_expected_ask(ehr_request_t *req,
     ehr_admission_t *admission);
 static void ehr_expected_told(ehr_request_t *req, ehr_batch_t *batch);
+static ngx_uint_t ehr_expected_count(const ngx_str_t *json);
 static void ehr_bed_reply_refused(ehr_request_t *req,
     ehr_admission_t *admission, const u_char *expected, size_t len);
 
@@ -77,8 +82,16 @@ ehr_bed_equipment_bits(const char *list, uint16_t *bits)
 
     *bits = 0;
 
-    for (p = list + 1; *p && *p != '}'; p += len + (p[len] == ',')) {
-        len = strcspn(p, ",}");
+    /* PostgreSQL writes them bare, the model in quotes */
+
+    for (p = list; *p; p += len) {
+        len = strspn(p, "{\",}");
+
+        if (len) {
+            continue;
+        }
+
+        len = strcspn(p, "{\",}");
 
         for (i = 0; ehr_bed_equipment[i]; i++) {
             if (ngx_strlen(ehr_bed_equipment[i]) == len
@@ -347,21 +360,28 @@ ehr_bed_drop(ehr_admission_t *admission)
 
 /* -- refusing -------------------------------------------------------------- */
 
-/* Who is refused hears what is free next.  Many are at once, and for the same:
- * PostgreSQL is asked once a second for each kind of bed. */
+/*
+ * Who is refused hears what is free next.  Many are at once, and for the same:
+ * PostgreSQL is asked once a second for each kind of bed.  Where nothing is to
+ * be told, because those who are before have only just begun, the act goes on
+ * and PostgreSQL refuses it when they are done.
+ */
 
 ngx_int_t
-ehr_bed_refuse(ehr_request_t *req, ehr_admission_t *admission)
+ehr_bed_refuse(ehr_request_t *req, ehr_admission_t *admission,
+    ehr_handler_pt go_on)
 {
     size_t           len;
     u_char           key[EHR_EXPECTED_KEY];
     ehr_expected_t  *answer;
 
+    admission->go_on = go_on;
+
     len = ehr_expected_key(req, admission, key);
     answer = ehr_expected_place(key, len);
 
     if (len && answer->len
-        && ngx_current_msec - answer->since < EHR_EXPECTED_MEMORY
+        && ngx_current_msec - answer->since < answer->lasts
         && answer->key_len == len && ngx_memcmp(answer->key, key, len) == 0)
     {
         ehr_bed_reply_refused(req, admission, answer->json, answer->len);
@@ -439,15 +459,29 @@ ehr_expected_told(ehr_request_t *req, ehr_batch_t *batch)
     size_t            len;
     u_char            key[EHR_EXPECTED_KEY];
     ngx_str_t         json;
+    ngx_uint_t        most;
     ehr_expected_t   *answer;
     ehr_admission_t  *admission = req->state;
 
     json = ehr_result_value(batch->results[1], 0, 0);
+    most = ehr_expected_count(&json);
+
+    if (most == 0) {
+        if (admission->go_on(req) != NGX_OK) {
+            ehr_reply_message(req, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                              EHR_MESSAGE_INTERNAL_ERROR);
+        }
+
+        return;
+    }
+
     len = ehr_expected_key(req, admission, key);
 
     if (len && json.len <= EHR_EXPECTED_ANSWER) {
         answer = ehr_expected_place(key, len);
         answer->since = ngx_current_msec;
+        answer->lasts = most < EHR_EXPECTED_MOST ? EHR_EXPECTED_SHORT
+                                                 : EHR_EXPECTED_MEMORY;
         answer->key_len = len;
         answer->len = json.len;
         ngx_memcpy(answer->key, key, len);
@@ -455,6 +489,21 @@ ehr_expected_told(ehr_request_t *req, ehr_batch_t *batch)
     }
 
     ehr_bed_reply_refused(req, admission, json.data, json.len);
+}
+
+
+/* How many beds there are in the list. */
+
+static ngx_uint_t
+ehr_expected_count(const ngx_str_t *json)
+{
+    ngx_uint_t  i, n;
+
+    for (i = 0, n = 0; i < json->len; i++) {
+        n += (json->data[i] == '{');
+    }
+
+    return n;
 }
 
 
@@ -488,6 +537,7 @@ ehr_bed_reply_refused(ehr_request_t *req, ehr_admission_t *admission,
         error.field = "bedId";
         error.message = admission->refusal;
         error.argument = NULL;
+        reply.message = EHR_MESSAGE_CONFLICT;
         reply.errors = &error;
         reply.nerrors = 1;
     }
@@ -532,52 +582,4 @@ ehr_bed_released(const ngx_str_t *bed)
         ehr_engine_releasing(engine, resource,
                              ehr_bed_now(engine) + EHR_BED_RELEASED);
     }
-}
-
-
-/* -- counting -------------------------------------------------------------- */
-
-ngx_int_t
-ehr_bed_counts(const char *hospital, const char *ward,
-    const char *room_class, ehr_bed_counts_t *counts)
-{
-    uint32_t                  n[EHR_ENGINE_BED_STATUSES];
-    ehr_uuid_t                rooms[3];
-    ehr_engine_t             *engine = ehr_slot_engine();
-    const ehr_engine_uuid_t  *uuids[3] = { NULL, NULL, NULL };
-
-    if (engine == NULL
-        || ehr_bed_wish_uuid(hospital, &rooms[0], &uuids[0]) != NGX_OK
-        || ehr_bed_wish_uuid(ward, &rooms[1], &uuids[1]) != NGX_OK
-        || ehr_bed_wish_uuid(room_class, &rooms[2], &uuids[2]) != NGX_OK
-        || ehr_engine_bed_counts(engine, uuids[0], uuids[1], uuids[2], n)
-           != EHR_ENGINE_OK)
-    {
-        return NGX_DECLINED;
-    }
-
-    counts->available = n[EHR_ENGINE_BED_AVAILABLE];
-    counts->occupied = n[EHR_ENGINE_BED_OCCUPIED];
-    counts->reserved = n[EHR_ENGINE_BED_RESERVED];
-    counts->cleaning = n[EHR_ENGINE_BED_CLEANING];
-    counts->out_of_service = n[EHR_ENGINE_BED_OUT_OF_SERVICE];
-
-    return NGX_OK;
-}
-
-
-void
-ehr_bed_counts_of_row(const PGresult *result, int row,
-    ehr_bed_counts_t *counts)
-{
-#define ehr_bed_counted(column)                                              \
-    strtoul(PQgetvalue(result, row, column), NULL, 10)
-
-    counts->available = ehr_bed_counted(0);
-    counts->occupied = ehr_bed_counted(1);
-    counts->reserved = ehr_bed_counted(2);
-    counts->cleaning = ehr_bed_counted(3);
-    counts->out_of_service = ehr_bed_counted(4);
-
-#undef ehr_bed_counted
 }
