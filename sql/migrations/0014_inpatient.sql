@@ -2320,26 +2320,21 @@ TO ehr_app;
 
 -- -- the change feed -------------------------------------------------------
 
+-- What it begins with, in the order in which beds are given.
 GRANT SELECT (kind, ref) ON ehr.claims TO ehr_feed;
 GRANT SELECT (id, ward_room_id, bed_number, status, isolation, equipment,
     age_group, occupant_sex, deleted_at) ON ehr.beds TO ehr_feed;
 CREATE POLICY feed ON ehr.beds FOR SELECT TO ehr_feed USING (true);
-GRANT SELECT (id, ward_id, room_class_id, room_number, sex_policy,
-    deleted_at) ON ehr.ward_rooms TO ehr_feed;
+GRANT SELECT (id, ward_id, room_class_id, room_number, sex_policy)
+    ON ehr.ward_rooms TO ehr_feed;
 CREATE POLICY feed ON ehr.ward_rooms FOR SELECT TO ehr_feed USING (true);
-GRANT SELECT (id, hospital_id, name, deleted_at) ON ehr.wards TO ehr_feed;
+GRANT SELECT (id, hospital_id, name) ON ehr.wards TO ehr_feed;
 CREATE POLICY feed ON ehr.wards FOR SELECT TO ehr_feed USING (true);
-GRANT SELECT (id, deleted_at) ON ehr.room_classes TO ehr_feed;
-CREATE POLICY feed ON ehr.room_classes FOR SELECT TO ehr_feed USING (true);
-GRANT SELECT (id, patient_id, bed_id, ward_id, status) ON ehr.admissions
-    TO ehr_feed;
-CREATE POLICY feed ON ehr.admissions FOR SELECT TO ehr_feed USING (true);
 
+-- And follows.  Of a transfer it hears by both beds.
 ALTER PUBLICATION ehr_feed ADD TABLE
-    ehr.beds (id, ward_room_id, bed_number, status, isolation, equipment,
-        age_group, occupant_sex, deleted_at),
-    ehr.ward_rooms (id, ward_id, room_class_id, room_number, sex_policy,
-        deleted_at),
-    ehr.wards (id, hospital_id, name, deleted_at),
-    ehr.room_classes (id, deleted_at),
-    ehr.admissions (id, patient_id, bed_id, ward_id, status);
+    ehr.beds (id, ward_room_id, status, isolation, equipment, age_group,
+        occupant_sex, deleted_at),
+    ehr.ward_rooms (id, ward_id, room_class_id, sex_policy),
+    ehr.wards (id, hospital_id),
+    ehr.admissions (id, bed_id);
