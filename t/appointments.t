@@ -388,7 +388,7 @@ sub moving {
         [{ start => $clinic->at(8, '10:10') }, 'start'],
         [{ durationMinutes => 12 }, 'durationMinutes'],
         [{ doctorId => $missing }, 'doctorId'],
-        [{ roomId => undef }, 'roomId'], [{ start => undef }, 'start'],
+        [{ start => undef }, 'start'],
         [{ patientId => $next->{id} }, 'patientId'],
         [{ status => 'COMPLETED' }, 'status'],
         [{ slotId => 'x' }, 'slotId'],
@@ -397,6 +397,16 @@ sub moving {
         my $answer = $clinic->admin->patch($url, json => $case->[0]);
         refuses($answer, 422, [$case->[1]], "PATCH $case->[1]");
     }
+    # a room is taken and given back
+    my $room = $clinic->add('rooms', { clinicId => $clinic->id,
+        roomNumber => "G-$$" })->{id};
+    my $given = sub { $clinic->admin->patch($url, json => { roomId => $_[0] })
+        ->{data}{roomId} };
+    is $given->($room), $room, 'a room is added';
+    is $given->(undef), undef, 'and given back';
+    is $clinic->book($clinic->patient, $doctor, $clinic->at(8, '14:00'),
+        roomId => $room)->{status}, 201, 'for somebody else';
+
     # by a slot's id
     my $slot = $client->get("$v1/doctors/$doctor/slots?from="
         . $clinic->at(9, '09:00'))->{data}[0];
@@ -463,6 +473,14 @@ sub status {
     refuses($to->($patient->{client}, 'ARRIVED'), 403, [],
         'but does not arrive alone');
     refuses($to->($nurse, 'COMPLETED'), 409, ['status'], 'not yet');
+    refuses($to->($nurse, 'ARRIVED'), 409, ['status'],
+        'nor does anybody arrive days before');
+
+    $made = $clinic->booked($patient, $clinic->doctor(from => '00:00',
+        to => '24:00', slot => 5), $env->sql("SELECT to_char((date_bin(
+        '5 minutes', now(), '2000-01-01 00:00Z') + interval '10 minutes')
+        AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"));
+    $url = "$v1/appointments/$made->{id}/status";
     for my $status (qw(ARRIVED IN_PROGRESS COMPLETED)) {
         my $answer = $nurse->patch($url, json => { status => $status });
         is $answer->{data}{status}, $status, $status or diag $answer->{body};

@@ -307,9 +307,12 @@ sub statuses {
 
     my $step = sub { $world->staff("SELECT ehr.appointment_move('$id',
         NULL, '$_[0]')") };
-    is_deeply [map { ($step->($_))[0] } qw(CONFIRMED ARRIVED SCHEDULED
-        IN_PROGRESS CANCELLED COMPLETED NO_SHOW)],
-        ['', '', 'EH409 illegal_status', '', 'EH409 illegal_status', '',
+    is_deeply [map { ($step->($_))[0] } qw(CONFIRMED ARRIVED)],
+        ['', 'EH409 not_the_time_to_arrive'], 'nobody is there days before';
+    $env->sql($move->('ARRIVED'));
+    is_deeply [map { ($step->($_))[0] } qw(SCHEDULED IN_PROGRESS CANCELLED
+        COMPLETED NO_SHOW)],
+        ['EH409 illegal_status', '', 'EH409 illegal_status', '',
             'EH409 illegal_status'], 'steps of the function';
     is $env->sql("SELECT arrived_at IS NOT NULL AND began_at IS NOT NULL
         AND completed_at IS NOT NULL FROM ehr.appointments
@@ -440,7 +443,8 @@ sub rescheduling {
         patient => $patient, start => at('14:00')));
     is(($world->staff($to->($one, '14:00', hold => $hold)))[0], '', 'by a hold');
     is count_claims("ref = '$one'"), 2, 'nothing of the old is left';
-    $world->staff("SELECT ehr.appointment_move('$one', NULL, 'ARRIVED')");
+    $world->own("UPDATE ehr.appointments SET status = 'ARRIVED'
+        WHERE id = '$one'");
     refused($to->($one, '15:00'), 'EH409 illegal_status', 'status',
         'not when the patient is there');
 }
@@ -653,7 +657,8 @@ sub who_may {
     }
     my $id = booked(doctor => $doctor, start => at('11:00'));
     is(($world->as('all', $nurse, "SELECT ehr.appointment_move('$id', NULL,
-        'ARRIVED')"))[0], '', 'a nurse notes an arrival');
+        'ARRIVED')"))[0], 'EH409 not_the_time_to_arrive',
+        'a nurse notes an arrival, but not days before');
     is $env->sql("SELECT count(*) FROM ehr.care_team WHERE doctor_id
         = '$doctor'"), 1, 'the doctor is in the care team';
     is(($world->as('own', $world->account('PATIENT'), "SELECT count(*) FROM

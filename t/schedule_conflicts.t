@@ -12,10 +12,70 @@ a_rule_changes();
 time_off_is_taken();
 a_clinic_closes();
 extra_hours_go();
+seats_go();
+a_doctor_sees_nobody();
+a_clinic_has_other_clocks();
 what_harms_nobody();
 
 logs_clean($env);
 done_testing;
+
+# Fewer seats: who sits on one that is gone.
+sub seats_go {
+    my $doctor = $clinic->doctor(capacity => 2);
+    my $start = $clinic->at(8, '10:00');
+    booking($doctor, $start) for 1, 2;
+    my $out = $env->sql("SELECT id FROM ehr.appointments
+        WHERE doctor_id = '$doctor' AND seat = 1");
+    my %rule = rules($doctor);
+    my $path = "/api/v1/schedules/$rule{weekday(8)}{id}";
+
+    is_deeply conflicts($admin->patch($path, json => { capacity => 1 })),
+        [409, [$out]], 'one seat less hits who sits there';
+    is $admin->patch("$path?force=true", json => { capacity => 1 })->{status},
+        200, 'by force it goes';
+    is needs_attention({ id => $out }), 1, 'they need attention';
+    is $admin->patch($path, json => { capacity => 2 })->{status}, 200,
+        'it comes back';
+    is needs_attention({ id => $out }), 0, 'then they do not';
+}
+
+sub a_doctor_sees_nobody {
+    my $doctor = $clinic->doctor;
+    my @booked = map { booking($doctor, $clinic->at(9, $_)) } '10:00', '11:00';
+    my $path = "/api/v1/doctors/$doctor";
+
+    is_deeply conflicts($admin->patch($path, json => { isAvailable =>
+        JSON::PP::false })), [409, [map { $_->{id} } @booked]],
+        'a doctor who sees nobody any more';
+    my $answer = $admin->patch("$path?force=true",
+        json => { isAvailable => JSON::PP::false });
+    is $answer->{status}, 200, 'by force' or diag $answer->{body};
+    is_deeply [map { needs_attention($_) } @booked], [1, 1],
+        'all need attention';
+    is $admin->patch($path, json => { isAvailable => JSON::PP::true })
+        ->{status}, 200, 'the doctor is back';
+    is_deeply [map { needs_attention($_) } @booked], [0, 0], 'all is well';
+}
+
+sub a_clinic_has_other_clocks {
+    my $other = EHR::Test::Clinic->create($env, zone => 'America/Sao_Paulo');
+    my $doctor = $other->doctor;
+    my $morning = $other->booked($other->patient, $doctor,
+        $other->at(9, '09:00'));
+    my $evening = $other->booked($other->patient, $doctor,
+        $other->at(9, '16:00'));
+    my $path = '/api/v1/clinics/' . $other->id;
+
+    # five hours later there, and hours until 17:00
+    my %zone = (json => { timeZone => 'Asia/Kolkata' });
+    is_deeply conflicts($admin->patch($path, %zone)),
+        [409, [map { $_->{id} } $morning, $evening]],
+        'what lies outside the hours by other clocks';
+    is $admin->patch("$path?force=true", %zone)->{status}, 200, 'by force';
+    is_deeply [map { needs_attention($_) } $morning, $evening], [1, 1],
+        'both need attention';
+}
 
 # Of a request: status and what stands in the way.
 sub conflicts {
@@ -122,6 +182,12 @@ sub time_off_is_taken {
         "/api/v1/schedule-exceptions/$answer->{data}{id}",
         json => { end => $clinic->at(7, '13:00') })),
         [409, [$missed->{id}]], 'longer, it hits another';
+
+    my $path = "/api/v1/schedule-exceptions/$answer->{data}{id}";
+    is $admin->delete($path)->{status}, 200, 'it is given up';
+    is_deeply conflicts($admin->post("$path/restore")), [409, [$hit->{id}]],
+        'taken again, it hits again';
+    is $admin->post("$path/restore?force=true")->{status}, 200, 'but for force';
 
     my $claims = sub { $env->sql("SELECT string_agg(c.kind || ' '
         || (upper(c.during) - lower(c.during)), ', ' ORDER BY c.during)

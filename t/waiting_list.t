@@ -17,6 +17,8 @@ leaving_gives_back();
 moving_frees_too();
 two_at_once();
 an_expired_hold_goes_to_the_line_first();
+new_hours_are_offered();
+nobody_waits_for_what_is_past();
 entries_are_ones_own();
 bad_ones_are_refused();
 
@@ -132,6 +134,62 @@ sub an_offer_is_passed_on {
         $clinic->at(4, '12:00'));
     cancel($other);
     is entry($one)->{status}, 'OFFERED', 'another slot begins at the front';
+}
+
+# Weekly hours, extra hours, time off and a holiday that are given up.
+sub new_hours_are_offered {
+    my $other = EHR::Test::Clinic->create($env);
+    my $doctor = $other->doctor;
+    my %off = (kind => 'TIME_OFF', doctorId => $doctor,
+        start => $other->at(-1, '00:00'), end => $other->at(60, '00:00'));
+    my $off = $other->add('schedule-exceptions', \%off);
+    my $waits = wait_for($other->patient, doctorId => $doctor);
+    is $admin->delete("/api/v1/schedule-exceptions/$off->{id}")->{status}, 200,
+        'time off is given up';
+    is entry($waits)->{status}, 'OFFERED', 'and offered';
+
+    $off = $other->add('schedule-exceptions', { %off, doctorId => undef,
+        kind => 'HOLIDAY', clinicId => $other->id });
+    $waits = wait_for($other->patient, doctorId => $doctor);
+    is $admin->delete("/api/v1/schedule-exceptions/$off->{id}")->{status}, 200,
+        'a holiday is given up';
+    is entry($waits)->{status}, 'OFFERED', 'and offered';
+
+    my $idle = $other->add('doctors', { firstName => 'Ida', lastName => 'Idle',
+        licenseNumber => "I-$$", clinicIds => [$other->id] })->{id};
+    my ($one, $two) = map { wait_for($other->patient, doctorId => $idle) } 1, 2;
+    $other->add('schedule-exceptions', { kind => 'EXTRA_HOURS',
+        doctorId => $idle, clinicId => $other->id, slotMinutes => 30,
+        start => $other->at(5, '09:00'), end => $other->at(5, '09:30') });
+    is_deeply [map { entry($_)->{status} } $one, $two],
+        ['OFFERED', 'WAITING'], 'extra hours have room for one';
+    $other->add("doctors/$idle/schedules", { clinicId => $other->id,
+        dayOfWeek => 3, startTime => '09:00', endTime => '10:00',
+        slotMinutes => 30 });
+    is entry($two)->{status}, 'OFFERED', 'weekly hours for another';
+}
+
+sub nobody_waits_for_what_is_past {
+    my $patient = $clinic->patient(account => 1);
+    my $entry = wait_for($patient, doctorId => $clinic->doctor);
+    $env->sql("UPDATE ehr.waiting_list SET earliest = now() - interval '2 h',
+        latest = now() - interval '1 h' WHERE id = '$entry->{id}'");
+    becomes($entry, 'EXPIRED', 'nothing came in time');
+    my ($news) = @{ $patient->{client}->get('/api/v1/notifications')->{data} };
+    is $news->{message}, 'WAITING_LIST_EXPIRED', 'the patient is told';
+    my $longer = $patient->{client}->patch("/api/v1/waiting-list/$entry->{id}",
+        json => { latest => $clinic->at(30, '20:00') });
+    is $longer->{data}{status}, 'WAITING', 'and may wait longer'
+        or diag $longer->{body};
+
+    $env->sql("INSERT INTO ehr.notifications (id, type, message, created_at)
+        SELECT '0190a1b2-c3d4-7000-8000-000000000001', 'GENERAL', 'LONG_AGO',
+               '2024-07-11'");
+    is $env->sql_app("BEGIN; SET LOCAL ehr.scope = 'system';
+        SELECT ehr.notifications_purge(); COMMIT"), 1,
+        'what is older than half a year is forgotten';
+    is $env->sql("SELECT count(*) FROM ehr.notifications
+        WHERE message = 'LONG_AGO'"), 0, 'and nothing else';
 }
 
 sub only_whom_it_fits {

@@ -26,16 +26,17 @@ SELECT t.doctor_id, t.room_id, array_to_json(t.equipment_ids)::text
 
 -- Moves it if anything differs.  null: as it is
 -- $1 id; $2 start; $3 minutes; $4 doctor; $5 room; $6 equipment, an array;
--- $7 hold; $8 seat
+-- $7 hold; $8 seat; $9 whether it gives its room back
 -- name: APPOINTMENT_RESCHEDULE
 SELECT ehr.appointment_reschedule($1::uuid, NULL, $2::timestamptz,
            $3::integer, $4::uuid, $5::uuid, $6::uuid[], $7::uuid,
-           $8::integer)
+           $8::integer, coalesce($9::boolean, false))
   FROM ehr.appointments t
  WHERE t.id = $1::uuid AND t.deleted_at IS NULL
    AND (t.starts_at <> $2::timestamptz OR t.duration_minutes <> $3::integer
         OR t.doctor_id <> $4::uuid OR t.room_id IS DISTINCT FROM
            coalesce($5::uuid, t.room_id)
+        OR $9::boolean AND t.room_id IS NOT NULL
         OR t.equipment_ids <> $6::uuid[] OR $7::uuid IS NOT NULL);
 
 -- Gives a virtual visit its address, and takes it from another.
@@ -86,6 +87,10 @@ SELECT ehr.hold_release($1::uuid) AS released;
 -- All holds that are over; scope 'system'.
 -- name: HOLDS_EXPIRE
 SELECT ehr.holds_expire() AS claims;
+
+-- Who waited in vain; scope 'system'.
+-- name: WAITING_EXPIRE
+SELECT ehr.waiting_expire() AS entries;
 
 -- What is in a calendar.
 -- $1 doctor or null; $2 from; $3 to; $4 how many  → one appointment each

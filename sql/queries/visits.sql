@@ -53,6 +53,10 @@ SELECT q.id, q.patient_id, q.shown
 UPDATE ehr.notifications n SET read_at = now()
  WHERE n.id = $1::uuid AND n.user_id = ehr.actor() AND n.read_at IS NULL;
 
+-- Those of long ago; scope 'system'.
+-- name: NOTIFICATIONS_PURGE
+SELECT ehr.notifications_purge() AS notifications;
+
 -- All of the actor's.
 -- name: NOTIFICATION_READ_ALL
 UPDATE ehr.notifications n SET read_at = now()

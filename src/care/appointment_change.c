@@ -72,14 +72,9 @@ ehr_change_input(ehr_request_t *req, ehr_write_t write,
     ehr_values_t         more;
     ehr_field_errors_t   errors;
 
-    /* the room of the doctor's hours is given back to nobody */
-
-    if (write == EHR_ON_PATCH
-        && json_is_null(json_object_get(req->json, "roomId")))
-    {
-        ehr_reply_field(req, 422, "roomId", EHR_MESSAGE_FIELD_NOT_NULL);
-        return NGX_DONE;
-    }
+    booking->is_roomless = write == EHR_ON_PATCH
+                           && json_is_null(json_object_get(req->json,
+                                                           "roomId"));
 
     rc = ehr_record_input(req, ehr_request_record(req), write,
                           &ehr_input_book, values, &more, &errors);
@@ -231,7 +226,7 @@ static ngx_int_t
 ehr_change_add_move(ehr_request_t *req, ehr_booking_t *booking,
     ehr_batch_t *batch)
 {
-    ehr_param_t  params[8];
+    ehr_param_t  params[9];
 
     ngx_memzero(params, sizeof(params));
     params[0].value = (char *) booking->id.data;
@@ -241,9 +236,10 @@ ehr_change_add_move(ehr_request_t *req, ehr_booking_t *booking,
     params[4].value = booking->room;
     params[5].value = booking->equipment;
     params[6].value = booking->hold;
+    params[8].value = booking->is_roomless ? "true" : NULL;
 
     return ehr_batch_add(batch, ehr_queries[EHR_QUERY_APPOINTMENT_RESCHEDULE],
-                         8, params);
+                         9, params);
 }
 
 

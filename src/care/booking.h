@@ -41,6 +41,7 @@ typedef struct {
 
     unsigned                needs_doctor:1; /* must say it */
     unsigned                needs_start:1;
+    unsigned                is_roomless:1;  /* gives back the room it has */
     int64_t                 second;         /* of the start */
     ngx_uint_t              length;         /* minutes, 0: unknown yet */
 

@@ -1,5 +1,6 @@
 /*
- * Holds that are over are forgotten, so that their time looks free at once.
+ * Holds that are over are forgotten, so that their time looks free at once;
+ * who waited for a slot in vain need not wait any longer.
  */
 
 #include "housekeeping.h"
@@ -21,7 +22,10 @@ ehr_expire_holds(void)
     }
 
     if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_HOLDS_EXPIRE], 0, NULL)
-        != NGX_OK)
+        != NGX_OK
+        || ehr_batch_add(batch, ehr_queries[EHR_QUERY_WAITING_EXPIRE], 0,
+                         NULL)
+           != NGX_OK)
     {
         ehr_batch_destroy(batch);
         ehr_task_done(EHR_TASK_HOLDS, 0);

@@ -1,5 +1,6 @@
 /*
- * Forgetting what is past: idempotency keys, revocations, sessions.
+ * Forgetting what is past: idempotency keys, revocations, sessions,
+ * notifications.
  */
 
 #include "housekeeping.h"
@@ -34,6 +35,9 @@ ehr_purge(void)
            != NGX_OK
         || ehr_batch_add(batch, ehr_queries[EHR_QUERY_SESSION_PURGE], 1,
                          &month)
+           != NGX_OK
+        || ehr_batch_add(batch, ehr_queries[EHR_QUERY_NOTIFICATIONS_PURGE],
+                         0, NULL)
            != NGX_OK)
     {
         ehr_batch_destroy(batch);

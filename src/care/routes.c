@@ -48,11 +48,14 @@
     { NGX_HTTP_DELETE, path, ehr_record_delete, &ehr_resource_##resource,    \
       EHR_MAY_##permission, flags, NULL, NULL, "Deletes " about }
 
-#define RESTORE(path, resource, about)                                       \
+#define RESTORE_WITH(path, resource, flags, about)                           \
     { NGX_HTTP_POST, path "/restore", ehr_record_restore,                    \
       &ehr_resource_##resource, EHR_MAY_RESTORE,                             \
-      STAFF|EHR_ROUTE_NO_BODY, NULL, NULL, "Restores " about                 \
+      STAFF|EHR_ROUTE_NO_BODY|(flags), NULL, NULL, "Restores " about         \
       " that was deleted" }
+
+#define RESTORE(path, resource, about)                                       \
+    RESTORE_WITH(path, resource, 0, about)
 
 /* All of one item */
 #define ITEM(path, resource, read, write, remove, readers, about)            \
@@ -66,7 +69,7 @@
     READ(path, resource, READ_SCHEDULES, ANYONE, "Shows " about),            \
     CHANGE(path, resource, WRITE_SCHEDULES, STAFF|EHR_ROUTE_FORCE, about),   \
     REMOVE(path, resource, WRITE_SCHEDULES, STAFF|EHR_ROUTE_FORCE, about),   \
-    RESTORE(path, resource, about)
+    RESTORE_WITH(path, resource, EHR_ROUTE_FORCE, about)
 
 /* A collection and its items at the top, or below a patient or doctor */
 #define COLLECTION(path, resource, read, write, remove, readers, one, many)  \
@@ -84,6 +87,15 @@
 #define ORGANISATION(path, resource, one, many)                              \
     COLLECTION(path, resource, READ_ORGANISATION, WRITE_ORGANISATION,        \
                WRITE_ORGANISATION, ANYONE, one, many)
+
+/* One whose change may take the hours of what is booked: ?force=true */
+#define WITH_HOURS(path, resource, write, one, many)                         \
+    LIST(path, resource, READ_ORGANISATION, ANYONE, "Lists " many),          \
+    CREATE(path, resource, write, STAFF, "Adds " one),                       \
+    READ(path "/{id}", resource, READ_ORGANISATION, ANYONE, "Shows " one),   \
+    CHANGE(path "/{id}", resource, write, STAFF|EHR_ROUTE_FORCE, one),       \
+    REMOVE(path "/{id}", resource, write, STAFF, one),                       \
+    RESTORE(path "/{id}", resource, one)
 
 #define WARD(path, resource, write, one, many)                               \
     COLLECTION(path, resource, READ_WARDS, write, WRITE_ORGANISATION,        \
@@ -199,7 +211,8 @@ const ehr_route_t  ehr_routes[] = {
     /* -- the organisation -- */
 
     ORGANISATION("/hospitals", hospitals, "a hospital", "hospitals"),
-    ORGANISATION("/clinics", clinics, "a clinic", "clinics"),
+    WITH_HOURS("/clinics", clinics, WRITE_ORGANISATION, "a clinic",
+               "clinics"),
     ORGANISATION("/departments", departments, "a department", "departments"),
     ORGANISATION("/specialties", specialties, "a specialty", "specialties"),
     WARD("/wards", wards, WRITE_ORGANISATION, "a ward", "wards"),
@@ -213,8 +226,7 @@ const ehr_route_t  ehr_routes[] = {
 
     /* -- people -- */
 
-    COLLECTION("/doctors", doctors, READ_ORGANISATION, WRITE_DOCTORS,
-               WRITE_DOCTORS, ANYONE, "a doctor", "doctors"),
+    WITH_HOURS("/doctors", doctors, WRITE_DOCTORS, "a doctor", "doctors"),
     LIST("/doctors/{doctorId}/ratings", ratings, READ_ORGANISATION, ANYONE,
          "Lists a doctor's ratings"),
     CREATE("/doctors/{doctorId}/ratings", ratings, RATE_DOCTORS, ANYONE,

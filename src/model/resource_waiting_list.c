@@ -6,7 +6,7 @@
 
 
 static const char *const  statuses[] = {
-    "WAITING", "OFFERED", "BOOKED", NULL
+    "WAITING", "OFFERED", "BOOKED", "EXPIRED", NULL
 };
 
 
@@ -46,7 +46,7 @@ static const ehr_field_t  fields[] = {
     { .name = "status", .column = "status", .type = EHR_TYPE_ENUM,
       .flags = EHR_SHOWN | EHR_FILTER, .values = statuses,
       .about = "OFFERED: a slot is held until offerExpiresAt; book it with "
-               "holdToken." },
+               "holdToken.  EXPIRED: latest has passed." },
 
     { .name = "holdToken", .column = "hold_token", .type = EHR_TYPE_UUID,
       .flags = EHR_READ_ONLY,
