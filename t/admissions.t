@@ -797,14 +797,22 @@ sub bad_input {
     }
     refused('no such patient', 422, undef, sub { $nurse->post(
         '/api/v1/admissions', json => { %good, patientId => $missing }) });
-    refused('nowhere', 422, undef, sub { $nurse->post('/api/v1/admissions',
-        json => { %good, bedId => undef }) });
+    for my $wish ({ bedId => undef }, { wardId => $ward->here },
+        { isolation => $true }, { bedId => undef, isolation => $false,
+        equipment => [] })
+    {
+        refused('nowhere, or a bed and what it must have', 422,
+            'bed_or_criteria', sub { $nurse->post('/api/v1/admissions',
+                json => { %good, %$wish }) });
+    }
     $answer = $nurse->post('/api/v1/admissions',
         headers => { 'Accept-Language' => 'es' },
         json => { %good, type => 'x' });
     like $answer->{json}{errors}{type}, qr/debe ser uno de/, 'in Spanish';
 
-    my $admission = $ward->admitted($patient, bedId => $bed);
+    my $admission = $ward->admitted($patient, bedId => $bed,
+        isolation => $false, equipment => []);
+    is $admission->{bedId}, $bed, 'nothing asked for beside a bed';
     for my $bad ([discharge => { step => 'SOON' }], [discharge => {}],
         [discharge => { step => 'DONE', disposition => 'MARS' }],
         [leave => {}], [leave => { until => 'later' }], [swap => {}],
