@@ -4,6 +4,7 @@
 SET ROLE postgres;
 SET session_replication_role = replica;
 
+BEGIN;
 DELETE FROM ehr.claims WHERE kind = 'admission';
 DELETE FROM ehr.admission_movements;
 DELETE FROM ehr.admissions;
@@ -11,5 +12,4 @@ DELETE FROM ehr.bed_status_changes;
 UPDATE ehr.beds
    SET status = 'AVAILABLE', admission_id = NULL, occupant_sex = NULL
  WHERE status <> 'AVAILABLE';
-VACUUM ANALYZE ehr.claims, ehr.admission_movements, ehr.admissions,
-    ehr.bed_status_changes, ehr.beds;
+COMMIT;

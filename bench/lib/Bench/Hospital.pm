@@ -11,9 +11,10 @@ use EHR::Test::Process qw(top read_file);
 
 our $accounts = 4;              # of each kind, whose tokens requests carry
 
-# The database is durable; nothing else differs from the defaults but memory
-# and what keeps a checkpoint, and an autovacuum after which every backend makes
-# its plans anew, out of a round of seconds.
+# The database is durable; nothing else differs from the defaults but memory,
+# a zone that holds all doctors and beds, and what keeps a checkpoint, and an
+# autovacuum after which every backend makes its plans anew, out of a round of
+# seconds.
 my $pg_settings = <<'END';
 fsync = on
 synchronous_commit = on
@@ -30,7 +31,10 @@ sub start {
 
     $self->{env} = EHR::Test::Environment->start(name => 'bench',
         directory => top() . '/build/bench', pg_settings => $pg_settings,
-        workers => 'auto', %option);
+        workers => 'auto', %option, edit => sub {
+            my $conf = roomy($_[0]);
+            return $option{edit} ? $option{edit}->($conf) : $conf;
+        });
     $self->{accounts} = EHR::Test::Accounts->create($self->{env});
     for my $number (1 .. $accounts) {
         $self->{accounts}->create_user("nurse$number", 'NURSE');
@@ -39,6 +43,14 @@ sub start {
     $self->env->sql(read_file(top() . '/bench/sql/patients.sql'));
     $self->env->sql('VACUUM ANALYZE');
     return $self;
+}
+
+# Room for the beds of Bench::Ward.
+sub roomy {
+    my ($conf) = @_;
+    $conf =~ s/(ehr_availability_zone\s+\w+)\s+\w+;/$1 128m;/
+        or die "the configuration has no ehr_availability_zone\n";
+    return $conf;
 }
 
 sub env { $_[0]{env} }

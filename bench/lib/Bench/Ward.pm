@@ -62,8 +62,10 @@ sub empty {
     my $hospital = $self->{hospital};
 
     $self->sql('wards_empty');
-    $hospital->env->restart_nginx;
-    $hospital->wait_live;
+    $hospital->env->wait_for(30, 'the engine to know of it', sub {
+        $hospital->get('/metrics')->{body}
+            =~ /^ehr_availability_room\{of="stays",is="used"\} 0$/m });
+    sleep 1;                    # beds follow the stays in the same transaction
     $run++;
 }
 
