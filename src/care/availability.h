@@ -65,6 +65,8 @@ typedef struct {
     uint32_t            stale_after;    /* ms */
 
     ehr_feed_words_t    feed;
+    uint64_t            acted;          /* when a worker last changed beds, by
+                                           the clock of feed.known */
 
     uint64_t            epoch;          /* of the events' sequence */
     uint64_t            head;           /* last sequence */

@@ -7,6 +7,8 @@
  * are as many as all that meet the filter, no other ward or class has any.
  */
 
+#include "../access/shared.h"
+#include "availability.h"
 #include "bed_counts.h"
 #include "slot.h"
 
@@ -109,7 +111,13 @@ ehr_bed_counts(ngx_pool_t *pool, const ehr_bed_filter_t *filter,
     ehr_counted_t    *counted;
     ehr_bed_count_t  *count;
 
-    if (engine == NULL || ehr_counted_filter(filter, uuids) != NGX_OK) {
+    /* who has just acted here counts it, too */
+
+    if (engine == NULL
+        || ehr_load(ehr_availability->feed.known)
+           <= ehr_load(ehr_availability->acted)
+        || ehr_counted_filter(filter, uuids) != NGX_OK)
+    {
         return NGX_DECLINED;
     }
 

@@ -7,7 +7,9 @@
  * PostgreSQL's to say, which looks for another one if it does not.
  */
 
+#include "../access/shared.h"
 #include "../model/resources.h"
+#include "availability.h"
 #include "bed_engine.h"
 #include "slot.h"
 
@@ -193,15 +195,16 @@ ehr_bed_wish(ehr_request_t *req, ehr_admission_t *admission,
         return NGX_DECLINED;
     }
 
+    wish->is_isolation = (isolation && isolation[0] == 't');
+
     /* nothing is asked for: a newborn beside its mother, or what is reserved */
 
     if (wish->hospital == NULL && wish->ward == NULL
-        && wish->room_class == NULL && isolation == NULL && equipment == NULL)
+        && wish->room_class == NULL && !wish->is_isolation
+        && wish->equipment == 0)
     {
         return NGX_DECLINED;
     }
-
-    wish->is_isolation = (isolation && isolation[0] == 't');
 
     return ehr_bed_wish_time(req, admission, wish);
 }
@@ -555,7 +558,13 @@ ehr_wards_changed(const PGresult *result)
     ngx_str_t   value;
     ehr_uuid_t  ward;
 
-    for (row = 0; ehr_worker.engine && row < PQntuples(result); row++) {
+    if (ehr_worker.engine == NULL) {
+        return;
+    }
+
+    ehr_store(ehr_availability->acted, ehr_monotonic_us());
+
+    for (row = 0; row < PQntuples(result); row++) {
         value = ehr_result_value(result, row, 0);
 
         if (ehr_uuid_parse(&ward, value.data, value.len) == NGX_OK) {

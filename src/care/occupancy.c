@@ -4,25 +4,19 @@
  */
 
 #include "../model/resources.h"
+#include "bed_counts.h"
 #include "occupancy.h"
 
 
-/* Columns of OCCUPANCY_NOW. */
-enum { HOSPITAL, WARD, ROOM_CLASS, AVAILABLE, OCCUPIED, RESERVED, CLEANING,
-       OUT_OF_SERVICE, EHR_OCCUPANCY_COLUMNS };
-
-#define EHR_OCCUPANCY_STATES  (EHR_OCCUPANCY_COLUMNS - AVAILABLE)
-
 typedef struct {
     ehr_param_t             params[6];
+    ehr_bed_filter_t        filter;         /* the first three of them */
     unsigned                over_time:1;    /* is asked for */
+    ehr_bed_count_t        *counts;
+    ngx_uint_t              ncounts;
     ehr_reply_t             reply;
     ehr_out_t               data;
 } ehr_occupancy_t;
-
-typedef struct {
-    uint64_t                n[EHR_OCCUPANCY_STATES];
-} ehr_bed_states_t;
 
 
 static ngx_int_t ehr_occupancy_query(ehr_request_t *req,
@@ -30,18 +24,21 @@ static ngx_int_t ehr_occupancy_query(ehr_request_t *req,
 static ngx_int_t ehr_occupancy_add(ehr_occupancy_t *occupancy,
     ehr_batch_t *batch);
 static void ehr_occupancy_done(ehr_request_t *req, ehr_batch_t *batch);
-static void ehr_occupancy_write_now(ehr_out_t *out, PGresult *result);
-static void ehr_occupancy_write_ward(ehr_out_t *out, PGresult *result,
-    int row, const ehr_bed_states_t *states);
+static void ehr_occupancy_reply(ehr_request_t *req,
+    const ngx_str_t *over_time);
+static void ehr_occupancy_write_now(ehr_out_t *out,
+    const ehr_bed_count_t *counts, ngx_uint_t n);
+static void ehr_occupancy_write_ward(ehr_out_t *out,
+    const ehr_bed_count_t *count);
 static void ehr_occupancy_write_id(ehr_out_t *out, const char *key,
-    ngx_str_t id);
+    const ehr_uuid_t *id);
 static void ehr_occupancy_write_states(ehr_out_t *out,
-    const ehr_bed_states_t *states);
+    const ehr_bed_count_t *count);
 static void ehr_occupancy_write_ratio(ehr_out_t *out, uint64_t occupied,
     uint64_t service);
 
 
-static const char *const  ehr_occupancy_keys[EHR_OCCUPANCY_STATES] = {
+static const char *const  ehr_occupancy_keys[EHR_BEDS_STATES] = {
     ",\"available\":", ",\"occupied\":", ",\"reserved\":", ",\"cleaning\":",
     ",\"outOfService\":"
 };
@@ -64,6 +61,20 @@ ehr_occupancy_show(ehr_request_t *req)
     rc = ehr_occupancy_query(req, occupancy);
     if (rc != NGX_OK) {
         return rc;
+    }
+
+    /* what is now the engine knows, if it is LIVE */
+
+    if (!occupancy->over_time) {
+        rc = ehr_bed_counts(req->pool, &occupancy->filter, &occupancy->counts,
+                            &occupancy->ncounts);
+        if (rc != NGX_DECLINED) {
+            if (rc == NGX_OK) {
+                ehr_occupancy_reply(req, NULL);
+            }
+
+            return rc;
+        }
     }
 
     batch = ehr_step_begin(req, EHR_LANE_REPORTS, EHR_AS_ACTOR);
@@ -102,6 +113,10 @@ ehr_occupancy_query(ehr_request_t *req, ehr_occupancy_t *occupancy)
         }
     }
 
+    occupancy->filter.hospital = occupancy->params[0].value;
+    occupancy->filter.ward = occupancy->params[1].value;
+    occupancy->filter.room_class = occupancy->params[2].value;
+
     return NGX_OK;
 }
 
@@ -128,7 +143,33 @@ ehr_occupancy_add(ehr_occupancy_t *occupancy, ehr_batch_t *batch)
 static void
 ehr_occupancy_done(ehr_request_t *req, ehr_batch_t *batch)
 {
-    ngx_str_t         json;
+    ngx_str_t         over_time;
+    ehr_occupancy_t  *occupancy = req->state;
+
+    if (ehr_bed_counts_rows(req->pool, &occupancy->filter, batch->results[1],
+                            &occupancy->counts, &occupancy->ncounts)
+        != NGX_OK)
+    {
+        ehr_reply_message(req, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                          EHR_MESSAGE_INTERNAL_ERROR);
+        return;
+    }
+
+    if (!occupancy->over_time) {
+        ehr_occupancy_reply(req, NULL);
+        return;
+    }
+
+    over_time = ehr_result_value(batch->results[2], 0, 0);
+    ehr_occupancy_reply(req, &over_time);
+}
+
+
+/* over_time: JSON, or NULL. */
+
+static void
+ehr_occupancy_reply(ehr_request_t *req, const ngx_str_t *over_time)
+{
     ehr_out_t        *out;
     ehr_occupancy_t  *occupancy = req->state;
 
@@ -136,13 +177,11 @@ ehr_occupancy_done(ehr_request_t *req, ehr_batch_t *batch)
     ehr_out_init(out, req->pool);
 
     ehr_out_literal(out, "{\"now\":");
-    ehr_occupancy_write_now(out, batch->results[1]);
+    ehr_occupancy_write_now(out, occupancy->counts, occupancy->ncounts);
     ehr_out_literal(out, ",\"overTime\":");
 
-    if (occupancy->over_time) {
-        json = ehr_result_value(batch->results[2], 0, 0);
-        ehr_out_raw(out, json.data, json.len);
-
+    if (over_time) {
+        ehr_out_raw(out, over_time->data, over_time->len);
     } else {
         ehr_out_literal(out, "null");
     }
@@ -158,29 +197,27 @@ ehr_occupancy_done(ehr_request_t *req, ehr_batch_t *batch)
 
 
 static void
-ehr_occupancy_write_now(ehr_out_t *out, PGresult *result)
+ehr_occupancy_write_now(ehr_out_t *out, const ehr_bed_count_t *counts,
+    ngx_uint_t n)
 {
-    int                row;
-    ngx_uint_t         i;
-    ehr_bed_states_t   all, states;
+    ngx_uint_t       i, state;
+    ehr_bed_count_t  all;
 
-    ngx_memzero(&all, sizeof(ehr_bed_states_t));
+    ngx_memzero(&all, sizeof(ehr_bed_count_t));
 
     ehr_out_literal(out, "{\"wards\":[");
 
-    for (row = 0; row < PQntuples(result); row++) {
+    for (i = 0; i < n; i++) {
 
-        for (i = 0; i < EHR_OCCUPANCY_STATES; i++) {
-            states.n[i] = strtoull(PQgetvalue(result, row, AVAILABLE + i),
-                                   NULL, 10);
-            all.n[i] += states.n[i];
+        for (state = 0; state < EHR_BEDS_STATES; state++) {
+            all.n[state] += counts[i].n[state];
         }
 
-        if (row) {
+        if (i) {
             ehr_out_literal(out, ",");
         }
 
-        ehr_occupancy_write_ward(out, result, row, &states);
+        ehr_occupancy_write_ward(out, &counts[i]);
     }
 
     ehr_out_literal(out, "]");
@@ -190,45 +227,45 @@ ehr_occupancy_write_now(ehr_out_t *out, PGresult *result)
 
 
 static void
-ehr_occupancy_write_ward(ehr_out_t *out, PGresult *result, int row,
-    const ehr_bed_states_t *states)
+ehr_occupancy_write_ward(ehr_out_t *out, const ehr_bed_count_t *count)
 {
-    ehr_occupancy_write_id(out, "{\"hospitalId\":",
-                           ehr_result_value(result, row, HOSPITAL));
-    ehr_occupancy_write_id(out, ",\"wardId\":",
-                           ehr_result_value(result, row, WARD));
-    ehr_occupancy_write_id(out, ",\"roomClassId\":",
-                           ehr_result_value(result, row, ROOM_CLASS));
-    ehr_occupancy_write_states(out, states);
+    ehr_occupancy_write_id(out, "{\"hospitalId\":", &count->hospital);
+    ehr_occupancy_write_id(out, ",\"wardId\":", &count->ward);
+    ehr_occupancy_write_id(out, ",\"roomClassId\":", &count->room_class);
+    ehr_occupancy_write_states(out, count);
     ehr_out_literal(out, "}");
 }
 
 
 static void
-ehr_occupancy_write_id(ehr_out_t *out, const char *key, ngx_str_t id)
+ehr_occupancy_write_id(ehr_out_t *out, const char *key, const ehr_uuid_t *id)
 {
+    u_char  text[EHR_UUID_TEXT];
+
+    (void) ehr_uuid_print(text, id);
+
     ehr_out_raw(out, key, ngx_strlen(key));
-    ehr_out_string(out, id.data, id.len);
+    ehr_out_string(out, text, EHR_UUID_TEXT);
 }
 
 
 static void
-ehr_occupancy_write_states(ehr_out_t *out, const ehr_bed_states_t *states)
+ehr_occupancy_write_states(ehr_out_t *out, const ehr_bed_count_t *count)
 {
     uint64_t    beds;
     ngx_uint_t  i;
 
-    for (i = 0, beds = 0; i < EHR_OCCUPANCY_STATES; i++) {
-        beds += states->n[i];
+    for (i = 0, beds = 0; i < EHR_BEDS_STATES; i++) {
+        beds += count->n[i];
         ehr_out_raw(out, ehr_occupancy_keys[i],
                     ngx_strlen(ehr_occupancy_keys[i]));
-        ehr_out_integer(out, states->n[i]);
+        ehr_out_integer(out, count->n[i]);
     }
 
     ehr_out_literal(out, ",\"beds\":");
     ehr_out_integer(out, beds);
-    ehr_occupancy_write_ratio(out, states->n[OCCUPIED - AVAILABLE],
-                              beds - states->n[OUT_OF_SERVICE - AVAILABLE]);
+    ehr_occupancy_write_ratio(out, count->n[EHR_BEDS_OCCUPIED],
+                              beds - count->n[EHR_BEDS_OUT_OF_SERVICE]);
 }
 
 
