@@ -337,6 +337,8 @@ unchanged('ids and versions', sub {
             headers => { 'If-Match' => '"9999"' })->{status}, 412,
             "$path: another version";
     }
+    is $admin->get("$v1/wards/$_->[0]/board")->{status}, $_->[1],
+        "board of $_->[0]" for ['x', 400], [$nobody, 404];
     is $admin->get("$v1/beds/$_->[0]/history")->{status}, $_->[1],
         "history of $_->[0]" for ['x', 400];
     is $admin->get("$v1/admissions/$_->[0]/movements")->{status}, $_->[1],
@@ -348,6 +350,9 @@ unchanged('queries', sub {
         'beds' => [qw(status=NOT_ONE wardId=x roomClassId=1 hospitalId=%27
             isolation=maybe equipment=FRIDGE ageGroup=OLD sexPolicy=X
             freeFor=x colour=red)],
+        'occupancy' => [qw(hospital=x ward=x class=x bucket=decade from=then
+            to=2026-02-30 from=2026-05-01T00:00:00Z&to=2026-04-01T00:00:00Z
+            colour=red)],
         'admissions' => [qw(status=NOT_ONE type=X bedId=x admittedFrom=then
             limit=0 limit=101 cursor=x sort=bedId)],
         'events' => [qw(ward=x)],

@@ -279,8 +279,10 @@ ehr_bed_is_refused(ehr_request_t *req, ehr_admission_t *admission,
     admission->refusal = wish->resource ? EHR_MESSAGE_BED_TAKEN
                                         : EHR_MESSAGE_NO_BED_FREE;
 
+    /* what is held for others may not suit them, and be given back */
+
     if (wish->resource == 0) {
-        return 1;
+        return found->why != EHR_ENGINE_BED_IS_HELD;
     }
 
     return !wish->is_planned && !admission->moves

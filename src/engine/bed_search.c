@@ -348,6 +348,7 @@ static void
 ehr_engine_bed_consider(ehr_engine_bed_try_t *try, uint32_t index)
 {
     uint32_t                 i;
+    ehr_engine_bed_why_t     why;
     ehr_engine_bed_choice_t  choice;
 
     if (index >= try->root->bed_pool.most) {
@@ -374,7 +375,14 @@ ehr_engine_bed_consider(ehr_engine_bed_try_t *try, uint32_t index)
         return;
     }
 
-    if (ehr_engine_bed_weigh(try->search, index) != EHR_ENGINE_BED_IS_FREE) {
+    why = ehr_engine_bed_weigh(try->search, index);
+
+    if (why != EHR_ENGINE_BED_IS_FREE) {
+
+        if (why == EHR_ENGINE_BED_IS_HELD) {
+            try->search->found->why = why;      /* if nothing is found */
+        }
+
         return;
     }
 

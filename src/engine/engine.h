@@ -516,7 +516,8 @@ typedef struct {
     ehr_engine_uuid_t         room;
     uint32_t                  surplus;  /* attributes not asked for */
     ehr_engine_bed_status_t   status;
-    ehr_engine_bed_why_t      why;      /* of the bed that was named */
+    ehr_engine_bed_why_t      why;      /* of the bed that was named; see
+                                         * ehr_engine_bed_claim() */
 } ehr_engine_bed_found_t;
 
 /* Holds one bed for the act, the one named or the best that is free: with the
@@ -527,8 +528,9 @@ typedef struct {
  * the way, and RESERVED is then as good as AVAILABLE.  Answers, ends and
  * ehr_engine_settle() are as those of ehr_engine_claim(); an act should hold
  * one bed at a time.  EHR_ENGINE_TAKEN without a resource: there is certainly
- * none.  If PostgreSQL chose another bed than the one held, settle as
- * committed all the same: the feed ends it. */
+ * none; why is EHR_ENGINE_BED_IS_HELD if there may be one again when claims
+ * under way fail.  If PostgreSQL chose another bed than the one held, settle
+ * as committed all the same: the feed ends it. */
 ehr_engine_result_t ehr_engine_bed_claim(ehr_engine_t *engine,
     const ehr_engine_uuid_t *act, const ehr_engine_bed_wish_t *wish,
     int64_t deadline, ehr_engine_bed_found_t *found);

@@ -97,6 +97,7 @@ sub all_for {
         . " r.id = c.resource AND r.kind = 'bed' WHERE r.entity_id IN ($in)"),
         @$beds, 'with as many claims';
     check_wards($env);
+    engine_agrees($hospital, scalar @$beds);
 
     my @seconds = sort { $a <=> $b }
         map { $_->{ended} - $_->{began} } @$answers;
@@ -110,4 +111,17 @@ sub is_expected {
     return ref $list eq 'ARRAY' && @$list >= 1 && @$list <= 5
         && !grep { index($in, $_->{bedId}) < 0 || !$_->{wardId}
             || !exists $_->{expectedAt} || $_->{status} ne 'OCCUPIED' } @$list;
+}
+
+# What the node says of the hospital's beds is what the database has.
+sub engine_agrees {
+    my ($hospital, $beds) = @_;
+    my $answer;
+
+    ok wait_until(10, sub {
+        $answer = $hospital->admin->get('/api/v1/occupancy?hospital='
+            . $hospital->id);
+        return $answer->{status} == 200
+            && $answer->{body} =~ /"occupied":$beds\b/i;
+    }), 'the engine knows' or diag $answer->{body};
 }

@@ -12,6 +12,8 @@ package EHR::Test::Beds;
 #   I1  each acknowledged act is in the database, and nothing else is
 #   I2  nobody lies in two beds, nobody shares one; beds, claims, movements
 #       and admissions say the same
+#   I3  what the engine tells of the wards is what the database has, once it
+#       is quiet
 #   I4  an act of unknown outcome, repeated with its key, is there once
 #   I5  each act has one audit row
 #   I6  no deadlock
@@ -117,8 +119,8 @@ sub clean {
 
 sub wards {
     my ($self) = @_;
-    return $self->act('wards', GET => '/beds?wardId='
-        . one_of($self->{wards}));
+    return $self->act('wards', GET => '/wards/' . one_of($self->{wards})
+        . '/board');
 }
 
 # A bed, or what it must have.
@@ -294,6 +296,7 @@ sub check_beds {
             others => { map { $_ => 1 } qw(swap transfer) });
         check_statuses($env, $load, $records);
         check_wards($env);
+        check_engine($env, $load);
         check_deadlocks($env);
         summary($records);
         $more->done_testing;
@@ -505,6 +508,44 @@ sub check_wards {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     $more->is_eq($env->sql("$never{$_} LIMIT 5"), '', "I2: $_")
         for sort keys %never;
+}
+
+# -- I3: engine and database --------------------------------------------------
+
+sub check_engine {
+    my ($env, $load) = @_;
+
+    for my $port (@{ $load->{ports} }) {
+        my $client = EHR::Test::Client->new(port => $port,
+            token => $load->{tokens}[0]);
+        $more->ok(until_engine_is_live($client), 'the engine is live');
+        for my $ward (@{ $load->{wards} }) {
+            my ($told, $true);
+            # a claim of unknown outcome stays until its batch's deadline
+            my $same = wait_until(15, sub {
+                $told = beds_told($client, $ward);
+                $true = beds_true($env, $ward);
+                return $told eq $true;
+            });
+            $more->ok($same, 'I3: the board of a ward is the database\'s')
+                or $more->diag("told:\n$told\ntrue:\n$true");
+        }
+    }
+}
+
+sub beds_true {
+    my ($env, $ward) = @_;
+    return $env->sql("SELECT b.id || ' ' || b.status FROM ehr.beds b JOIN"
+        . " ehr.ward_rooms w ON w.id = b.ward_room_id WHERE w.ward_id ="
+        . " '$ward' AND b.deleted_at IS NULL ORDER BY 1");
+}
+
+sub beds_told {
+    my ($client, $ward) = @_;
+    my $answer = $client->get("/api/v1/wards/$ward/board");
+    return "status $answer->{status}" if $answer->{status} != 200;
+    return join "\n", sort map { "$_->{bedId} $_->{status}" }
+        map { @{ $_->{beds} } } @{ $answer->{data}{rooms} };
 }
 
 # -- I6 -----------------------------------------------------------------------
