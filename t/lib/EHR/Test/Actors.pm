@@ -161,7 +161,8 @@ sub repeat {
 
 # Each act that is done has one row of the log about what it was on, each other
 # at most one.  Options: entities, good, action (of an act; one that is not
-# named has none), others (acts that change, once each, more than one row).
+# named has none), others (acts that change, once each, more than one row),
+# beside (acts on something else that may bring about a change, too).
 sub check_audit {
     my ($env, $load, $records, %option) = @_;
     my $action = $option{action};
@@ -180,6 +181,8 @@ sub check_audit {
         $state->{is} = 1;
         $state->{about} = $record->{of} || $record->{id};
     }
+    delete @rows{ map { $_->{request} }
+        grep { $option{beside}{ $_->{act} } } @$records };
     for my $request (sort keys %done) {
         my $state = $done{$request};
         my $found = delete $rows{$request} || {};
