@@ -2,6 +2,7 @@
 # what zdump tells of the zone and plain loops over random stays.
 
 use EHR::Test;
+use EHR::Test::Checker qw(wait_until);
 use EHR::Test::Inpatient;
 use POSIX qw(strftime);
 use Time::Local qw(timegm);
@@ -71,6 +72,17 @@ sub now {
     is_deeply states(occupancy("ward=$hospital->{id}")->{data}{now}),
         [0, 0, 0, 0, 0, 0, undef], 'of a ward that is none';
     cmp_ok occupancy()->{data}{now}{beds}, '>=', 12, 'of everything';
+
+    # from the engine, once it has heard of it
+    my $again = sub { states(occupancy("ward=$one")->{data}{now}) };
+    $env->sql("UPDATE ehr.beds SET status = 'AVAILABLE', status_reason = NULL
+        WHERE id IN ('$beds[0]', '$beds[1]')");
+    wait_until(10, sub { $again->()[1] == 5 });
+    is_deeply $again->(), [8, 5, 2, 0, 1, 0, 0.25], 'what changes is seen';
+    $hospital->bed($hospital->room($one, class => 'Other'));
+    wait_until(10, sub { $again->()[0] == 9 });
+    is_deeply $again->(), [9, 6, 2, 0, 1, 0, 0.2222],
+        'and what is of another class than any before';
 }
 
 sub states {
