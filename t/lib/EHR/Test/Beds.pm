@@ -34,12 +34,13 @@ use Exporter qw(import);
 use Time::HiRes qw(time);
 
 our @ISA = qw(EHR::Test::Actors);
-our @EXPORT = qw(start_beds check_beds check_wards until_engine_is_live);
+our @EXPORT = qw(start_beds check_beds check_wards until_engine_is_live @acts);
 
 my $more = Test::More->builder;
 my %good = (admission => 201, plan => 201, newborn => 201,
     map { $_ => 200 } qw(admit transfer swap order withdraw done leave return
         cancel status look wards));
+our @acts = sort keys %good;
 
 # Those that take beds, and how many movements each makes.
 my %moves = (admission => 1, newborn => 1, admit => 1, transfer => 1,
@@ -172,7 +173,7 @@ sub go_on {
             : $chance < 0.62 ? $self->to($one, leave => {
                 until => iso(time() + 86400) })
             : $chance < 0.67 ? $self->to($one, cancel => {})
-            : $chance < 0.70 && $one->{ordered}
+            : $chance < 0.78 && $one->{ordered}
                 ? $self->step($one, withdraw => 'WITHDRAWN')
             : $one->{ordered} || $chance < 0.72
                 ? $self->step($one, done => 'DONE')
@@ -274,14 +275,15 @@ sub remember {
 
 # -- the checker --------------------------------------------------------------
 
-# Options: refused (connections may be), all (some of each act must be done).
+# Options: refused (connections may be), needed (acts of which some must be
+# done; @acts: all there are).
 sub check_beds {
     my ($env, $load, $records, $name, %option) = @_;
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     return $more->subtest("$name: the checker", sub {
         check_ends($records, %option, good => \%good, may => \&may_end,
-            needed => [$option{all} ? sort keys %good : 'admission']);
+            needed => $option{needed} || [qw(admission transfer status)]);
         check_refusals($records);
         my $known = settle($load, $records);
         check_made($env, $load, $records, $known);
