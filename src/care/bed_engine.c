@@ -76,24 +76,27 @@ static const char *const  ehr_expected_names[] = {
 
 
 ngx_int_t
-ehr_bed_equipment_bits(const char *list, uint16_t *bits)
+ehr_bed_equipment_bits(const char *list, size_t size, uint16_t *bits)
 {
     size_t       len;
     ngx_uint_t   i;
-    const char  *p;
+    const char  *p, *end;
 
     *bits = 0;
 
     /* PostgreSQL writes them bare, the model in quotes */
 
-    for (p = list; *p; p += len) {
-        len = strspn(p, "{\",}");
+    end = list + size;
 
-        if (len) {
-            continue;
+    for (p = list; p < end; p += len) {
+        for (len = 0; p + len < end && !strchr("{\",}", p[len]); len++) {
+            /* a name */
         }
 
-        len = strcspn(p, "{\",}");
+        if (len == 0) {
+            len = 1;
+            continue;
+        }
 
         for (i = 0; ehr_bed_equipment[i]; i++) {
             if (ngx_strlen(ehr_bed_equipment[i]) == len
@@ -190,7 +193,9 @@ ehr_bed_wish(ehr_request_t *req, ehr_admission_t *admission,
                              &admission->room_class, &wish->room_class)
            != NGX_OK
         || (equipment
-            && ehr_bed_equipment_bits(equipment, &wish->equipment) != NGX_OK))
+            && ehr_bed_equipment_bits(equipment, ngx_strlen(equipment),
+                                      &wish->equipment)
+               != NGX_OK))
     {
         return NGX_DECLINED;
     }

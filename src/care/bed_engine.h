@@ -11,7 +11,8 @@
 
 /* "{MONITOR,OXYGEN}", an array literal, as the bits that the engine knows
  * equipment by.  NGX_ERROR: there is no such thing. */
-ngx_int_t ehr_bed_equipment_bits(const char *list, uint16_t *bits);
+ngx_int_t ehr_bed_equipment_bits(const char *list, size_t size,
+    uint16_t *bits);
 
 /*
  * Holds the bed that is named, or the best that meets the criteria, until the

@@ -424,7 +424,7 @@ ehr_feed_bed_take(ehr_feed_bed_t *bed, const ehr_column_t *columns)
         || columns[3].data == NULL
         || columns[4].data == NULL
         || ehr_bed_equipment_bits((const char *) columns[4].data,
-                             &bed->bed.equipment)
+                                  columns[4].len, &bed->bed.equipment)
            != NGX_OK
         || ehr_feed_word(ehr_feed_ages, &columns[5], &bed->bed.age) != NGX_OK
         || ehr_feed_word(ehr_feed_sexes, &columns[6], &bed->bed.occupant_sex)
