@@ -141,6 +141,7 @@ subtest 'many at once' => sub {
 };
 
 check_stays('after all of that');
+is metric('ehr_feed_loads_total'), 1, 'the feed took every change';
 
 subtest 'counts from memory' => sub {
     my $client = client('admin', $env);
