@@ -139,7 +139,14 @@ END
     return $found;
 }
 
-# Resident memory of the workers in MB.
+# What went wrong meanwhile: a feed that was lost or a worker that died makes
+# the numbers another machine's.
+sub faults {
+    my ($self) = @_;
+    return grep { /\[(?:error|crit|alert|emerg)\]/ }
+        split /\n/, read_file($self->env->error_log);
+}
+
 # MB of each worker's own memory.  Shared zones are not among it: a page of
 # theirs exists once, however many workers have touched it.
 sub resident {
