@@ -53,7 +53,8 @@ sub canary {
     my $mark = $word . ++$sent;
 
     return { $mark => [$mark, { deep => $mark }] } if $type eq 'object';
-    return undef if $schema->{'x-reference'} || $schema->{enum};
+    return undef if $schema->{'x-reference'} || $schema->{enum}
+        || $schema->{items} && $schema->{items}{enum};
     return [$mark] if $type eq 'array';
     return undef if $type ne 'string' || $format =~ /^(?:date|uuid)/;
     return "$mark\@mail.example" if $format eq 'email';
