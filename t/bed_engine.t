@@ -11,6 +11,7 @@ use EHR::Test::Booking;
 use EHR::Test::Checker;
 use EHR::Test::Client;
 use EHR::Test::Inpatient;
+use EHR::Test::Process qw(read_file);
 use EHR::Test::Together qw(at_once);
 use JSON::PP ();
 use Time::HiRes qw(sleep time);
@@ -167,6 +168,34 @@ for my $event (['a reload', sub { $env->reload }],
     check_stays("after $event->[0]");
 }
 
+subtest 'a zone too small' => sub {
+    my $ward = $hospital->ward;
+    my ($bed) = $hospital->rooms($ward, 1, 1);
+    my $bigger = sub { zone_of($_[0]);
+        ok until_engine_is_live(fresh()), "$_[0]: the engine is live" };
+    my $missing = sub {
+        metric('ehr_availability_room{of="beds",is="missing"}') };
+
+    $env->sql("INSERT INTO ehr.beds (ward_room_id, bed_number)
+        SELECT ward_room_id, 'more ' || n FROM ehr.beds,
+               generate_series(1, 3000) AS n WHERE id = '$bed'");
+    $bigger->('4m');
+    cmp_ok $missing->(), '>', 0, 'not all beds fit';
+    my ($needed) = read_file($env->error_log) =~ /.*needs about (\d+)m/s;
+    cmp_ok $needed, '>', 4, 'the log says how much would do';
+
+    is $hospital->admitted($hospital->patient, bedId => $bed)->{bedId},
+        $bed, 'PostgreSQL gives what the engine does not know';
+    is $hospital->admit($hospital->patient, bedId => $bed)->{status}, 409,
+        'and refuses what is taken';
+
+    $bigger->("${needed}m");
+    is $missing->(), 0, 'it does';
+    is metric('ehr_availability_room{of="beds",is="used"}'),
+        $env->sql('SELECT count(*) FROM ehr.beds WHERE deleted_at IS NULL'),
+        'all beds are there';
+};
+
 logs_clean($env, allow => qr/exited on signal 9|terminating connection|database/);
 done_testing;
 
@@ -206,6 +235,15 @@ sub same_counts {
         }
         return $told eq $true;
     });
+}
+
+# nginx begins anew with a zone of that size.
+sub zone_of {
+    my ($size) = @_;
+    $env->reconfigure(edit => sub {
+        $_[0] =~ s/(ehr_availability_zone\s+\w+)\s+\w+;/$1 $size;/r });
+    $env->restart_nginx;
+    $env->wait_ready;
 }
 
 sub refused {

@@ -14,8 +14,10 @@
 #define EHR_AVAILABILITY_MAGIC    0x314c564152484545    /* "EEHRAVL1" */
 #define EHR_AVAILABILITY_VERSION  1
 
-/* At least so many beds, however small the zone. */
-#define EHR_AVAILABILITY_BEDS     256
+/* So many beds for each doctor, room or machine there is room for, a seventh
+ * of the zone, and at least that many. */
+#define EHR_AVAILABILITY_BEDS_EACH   4
+#define EHR_AVAILABILITY_BEDS_LEAST  256
 
 
 static ngx_int_t ehr_availability_adopt(ngx_shm_zone_t *zone,
@@ -143,13 +145,37 @@ ehr_availability_create(ngx_shm_zone_t *zone, ngx_slab_pool_t *pool,
 }
 
 
-/* A hospital has more beds than doctors. */
-
 static uint32_t
 ehr_availability_beds(uint32_t resources)
 {
-    return ngx_min(ngx_max(2 * resources, EHR_AVAILABILITY_BEDS),
+    return ngx_min(ngx_max(EHR_AVAILABILITY_BEDS_EACH * resources,
+                           EHR_AVAILABILITY_BEDS_LEAST),
                    EHR_ENGINE_BEDS_MAX);
+}
+
+
+size_t
+ehr_availability_needed(const ehr_engine_statistics_t *statistics)
+{
+    uint32_t             beds;
+    ehr_engine_config_t  config;
+
+    if (statistics->beds.missing == 0) {
+        return statistics->size_needed;
+    }
+
+    /* more beds only come with more of the rest */
+
+    beds = statistics->beds.most + statistics->beds.missing;
+
+    ngx_memzero(&config, sizeof(ehr_engine_config_t));
+    config.days = ehr_availability->days;
+    config.stale_after = ehr_availability->stale_after;
+    config.resources = ngx_max(statistics->resources.most,
+                               beds / EHR_AVAILABILITY_BEDS_EACH + 1);
+    config.beds = ehr_availability_beds(config.resources);
+
+    return ngx_max(statistics->size_needed, ehr_engine_size(&config));
 }
 
 

@@ -83,6 +83,10 @@ ngx_int_t ehr_availability_init_zone(ngx_shm_zone_t *zone, void *data);
  * NGX_ERROR. */
 ngx_int_t ehr_availability_attach(ngx_cycle_t *cycle);
 
+/* Bytes of engine that would have held all that was wanted, with the zone
+ * divided as it is; statistics->size if that did. */
+size_t ehr_availability_needed(const ehr_engine_statistics_t *statistics);
+
 /* The engine's time of the next whole granule at or after a second. */
 #define ehr_availability_time(seconds)                                       \
     ((ehr_engine_time_t) (((seconds) + EHR_ENGINE_GRANULE_SECONDS - 1)       \

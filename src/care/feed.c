@@ -197,19 +197,21 @@ ehr_feed_pulse(void *data, uint64_t sent)
 static void
 ehr_feed_warn(void)
 {
+    size_t                   needed;
     ehr_engine_statistics_t  statistics;
 
     ehr_engine_statistics(ehr_feed.engine, &statistics);
+    needed = ehr_availability_needed(&statistics);
 
-    if (statistics.size_needed <= statistics.size) {
+    if (needed <= statistics.size) {
         return;
     }
 
     ngx_log_error(NGX_LOG_WARN, ehr_feed.log, 0,
                   "the availability zone is too small, PostgreSQL answers "
                   "for what did not fit: it needs about %uzm",
-                  (statistics.size_needed + sizeof(ehr_availability_t)
-                   + statistics.size_needed / 64) / (1024 * 1024) + 1);
+                  (needed + sizeof(ehr_availability_t) + needed / 64)
+                  / (1024 * 1024) + 1);
 }
 
 
@@ -375,7 +377,7 @@ ehr_feed_metric_engine(ehr_out_t *out)
     ehr_metric_value(out, "ehr_availability_bytes", "{is=\"size\"}",
                      statistics.size);
     ehr_metric_value(out, "ehr_availability_bytes", "{is=\"needed\"}",
-                     statistics.size_needed);
+                     ehr_availability_needed(&statistics));
 
     ehr_metric_head(out, "ehr_availability_claims_total", "counter",
                     "Claims the engine held, refused, or left to PostgreSQL");
