@@ -1168,7 +1168,7 @@ $$;
 
 -- What a refusal says is free next: of the kind that is asked for, or in the
 -- ward of the bed that was to be.
-CREATE FUNCTION ehr.beds_expected_json(wish ehr.bed_wish) RETURNS json
+CREATE FUNCTION ehr.beds_expected_json(wish ehr.bed_wish) RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -1179,7 +1179,7 @@ BEGIN
     END IF;
 
     RETURN coalesce((
-        SELECT json_agg(json_build_object('bedId', e.bed_id,
+        SELECT jsonb_agg(jsonb_build_object('bedId', e.bed_id,
                    'wardId', e.ward_id,
                    'expectedAt', ehr.rfc3339(e.expected_at),
                    'status', e.status))
@@ -1189,7 +1189,7 @@ $$;
 
 -- The same for whoever may ask for a bed, and for anybody who would lie there.
 CREATE FUNCTION ehr.beds_expected_next(bed uuid, hospital uuid, ward uuid,
-    room_class uuid, isolation boolean, equipment text[]) RETURNS json
+    room_class uuid, isolation boolean, equipment text[]) RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
