@@ -89,6 +89,12 @@ sub legitimate {
         $client->delete($item);
         $admin->post("$item/restore") if $resource->{restore};
     }
+    # hours that are new or free again, while somebody waits for some
+    for my $resource (grep { $_->{name} =~ /^schedule/ } @resources) {
+        my $item = $bodies->item($resource, $bodies->make($resource)->{id});
+        $bodies->client($resource)->delete($item);
+        $admin->post("$item/restore");
+    }
     for my $operation (grep { $_->{query}{limit} } $document->operations) {
         my $url = list_url($operation);
         is $admin->get($url)->{status}, 200, $url;

@@ -12,10 +12,12 @@ CREATE TEMPORARY TABLE history AS
 SELECT gen_random_uuid() AS id, n % :doctors AS doctor,
        n::bigint * 7919 % 10000 AS patient,
        (date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC')
-       + interval '6 hours' + slot % 96 * interval '10 minutes'
-       + CASE WHEN n % (10 * :doctors) < :doctors THEN 100 + slot / 960
-              ELSE - 1 - slot / 96 END * interval '1 day' AS starts
-  FROM (SELECT n, n / :doctors AS slot
+       + interval '6 hours'
+       + CASE WHEN is_to_come THEN slot / 10 % 96 ELSE slot % 96 END
+         * interval '10 minutes'
+       + CASE WHEN is_to_come THEN 100 + slot / 960 ELSE - 1 - slot / 96 END
+         * interval '1 day' AS starts
+  FROM (SELECT n, n / :doctors AS slot, n / :doctors % 10 = 0 AS is_to_come
           FROM generate_series(0, :appointments - 1) AS n) AS numbered;
 
 INSERT INTO ehr.appointments (id, patient_id, doctor_id, clinic_id,
