@@ -129,7 +129,10 @@ ehr_board_keep(const ehr_uuid_t *ward, ngx_uint_t sees, uint64_t version,
 
     answer->content.shown.data = p;
     answer->content.shown.len = content->shown.len;
-    ngx_memcpy(p, content->shown.data, content->shown.len);
+
+    if (content->shown.len) {
+        ngx_memcpy(p, content->shown.data, content->shown.len);
+    }
 }
 
 
