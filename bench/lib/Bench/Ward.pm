@@ -19,7 +19,9 @@ sub new {
     my ($class, $hospital) = @_;
     my $self = bless { hospital => $hospital }, $class;
 
+    # after bookings the tables have other sizes than what is known of them
     $self->sql('wards');
+    $hospital->settle;
     $hospital->wait_live;
     $self->statements;
     return $self;
