@@ -401,13 +401,15 @@ sub check_movements {
     for my $request (sort keys %acts) {
         my $act = $acts{$request};
         my $most = $moves{ $act->{record}{act} } || 0;
-        my $is = $act->{record}{act} eq 'newborn'
-            ? delete $rooms_in{$request} : delete $found{$request};
+        my $does = $act->{record}{act};
+        # a newborn that is moved into its mother's bed rooms in, too
+        my $is = $does eq 'newborn' ? 0 : delete $found{$request} || 0;
+        $is += delete $rooms_in{$request} || 0
+            if $does =~ /\A(?:newborn|transfer)\z/;
         my $waits = $act->{done} && $act->{done}{state}
             && $act->{done}{state} =~ /\A(?:PLANNED|WAITING)/;
         my @right = $act->{done} ? ($waits ? 0 : $most)
             : $act->{open} ? (0, $most) : 0;
-        $is ||= 0;
         push @strange, describe($act->{record}) . ": $is movements"
             unless grep { $_ == $is } @right;
     }
