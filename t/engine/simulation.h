@@ -141,7 +141,10 @@ int slots_are(const ehr_engine_slot_t *one, const ehr_engine_slot_t *two,
     size_t n);
 int run(int process, void (*act)(ehr_engine_t *engine), int may_look);
 void explain_glance(void);
+/* The engine's record of a claim of the model, or NULL. */
 const ehr_engine_tentative_t *entry_of(const model_tentative_t *ours);
+const ehr_engine_tentative_t *entry_at_any_deadline(
+    const model_tentative_t *ours);
 void check_tentative(void);
 void repair(void);
 void follow_losses(int (*may)(const model_tentative_t *entry));

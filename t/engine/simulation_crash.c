@@ -256,6 +256,7 @@ explain_glance(void)
 
 /* -- tentative claims: the engine's table against the model's -------------- */
 
+/* But for the deadline, which settling moves. */
 static int
 entry_is(const ehr_engine_tentative_t *entry, const model_tentative_t *ours)
 {
@@ -273,7 +274,7 @@ entry_is(const ehr_engine_tentative_t *entry, const model_tentative_t *ours)
 
 
 const ehr_engine_tentative_t *
-entry_of(const model_tentative_t *ours)
+entry_at_any_deadline(const model_tentative_t *ours)
 {
     uint32_t                       i;
     const ehr_engine_tentative_t  *entry;
@@ -289,6 +290,19 @@ entry_of(const model_tentative_t *ours)
     }
 
     return NULL;
+}
+
+
+/* One that is over may have been swept and the same claimed again by the same
+ * act: only the deadline tells them apart. */
+const ehr_engine_tentative_t *
+entry_of(const model_tentative_t *ours)
+{
+    const ehr_engine_tentative_t  *entry;
+
+    entry = entry_at_any_deadline(ours);
+
+    return entry && entry->deadline == ours->deadline ? entry : NULL;
 }
 
 

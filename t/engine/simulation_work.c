@@ -376,18 +376,18 @@ follow_dead_settle(void)
     model_tentative_t             *entry;
     const ehr_engine_tentative_t  *theirs;
 
-    follow_losses(entry_is_of_act);
-
     for (i = 0; i < model.ntentative; i++) {
         entry = &model.tentative[i];
-        theirs = entry_of(entry);
+        theirs = entry_at_any_deadline(entry);
 
-        if (model_uuid_is(&entry->act, &work.act.act)) {
+        if (theirs && model_uuid_is(&entry->act, &work.act.act)) {
             entry->is_committed = theirs->state
                                   == EHR_ENGINE_TENTATIVE_COMMITTED;
             entry->deadline = theirs->deadline;
         }
     }
+
+    follow_losses(entry_is_of_act);
 }
 
 
