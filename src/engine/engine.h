@@ -365,7 +365,8 @@ ehr_engine_result_t ehr_engine_explain(ehr_engine_t *engine,
 /* What PostgreSQL said of an act that was claimed by this process.  Not
  * committed: nothing is held any more.  Committed: it is held until the feed
  * shows it or the new deadline passes, also if this process dies.  An outcome
- * that is unknown is not settled: its deadline does that. */
+ * that is unknown is not settled: its deadline does that.  What the act has
+ * is settled one after the other: others may see some of it held still. */
 void ehr_engine_settle(ehr_engine_t *engine, const ehr_engine_uuid_t *act,
     int is_committed, int64_t deadline);
 

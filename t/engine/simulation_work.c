@@ -368,6 +368,25 @@ model_settle(void)
 }
 
 
+/* Claims end one after the other, and who looks at beds looks at all of them.
+ * A bed's act may have come back for a second one. */
+static int
+settling_may_be_watched(const act_t *act)
+{
+    unsigned  t, n;
+
+    if (!act->is_bed) {
+        return act->n == 1 || act_may_be_watched(act);
+    }
+
+    for (t = 0, n = 0; t < model.ntentative; t++) {
+        n += model_uuid_is(&model.tentative[t].act, &act->act);
+    }
+
+    return n <= 1 && nobody_is_over();
+}
+
+
 /* Some of its claims may be settled, some not. */
 static void
 follow_dead_settle(void)
@@ -417,9 +436,7 @@ step_settle(void)
     trace("act of process %d is %s", act->process,
           work.is_committed ? "committed" : "refused");
 
-    if (!run(act->process, work_settle,
-             work.act.n == 1 || act_may_be_watched(&work.act)))
-    {
+    if (!run(act->process, work_settle, settling_may_be_watched(&work.act))) {
         follow_dead_settle();
         after_death();
         return;

@@ -437,6 +437,39 @@ the_dead_hold_no_bed(void **state)
 }
 
 
+/* Of the same process, for the same time: only the deadline is another. */
+static void
+who_was_too_late_may_come_again(void **state)
+{
+    ehr_engine_bed_wish_t    wish;
+    ehr_engine_bed_found_t   found;
+    ehr_engine_statistics_t  statistics;
+
+    (void) state;
+
+    feed_plain(1);
+    wish = any();
+    assert_int_equal(take(&fixture.worker, 1, &wish, &found), EHR_ENGINE_OK);
+    fixture.now += 4999;
+    assert_int_equal(ehr_engine_feed_heartbeat(&fixture.feed),
+                     EHR_ENGINE_OK);
+    assert_int_equal(take(&fixture.worker, 1, &wish, &found),
+                     EHR_ENGINE_TAKEN);
+    fixture.now++;
+    assert_int_equal(take(&fixture.worker, 1, &wish, &found), EHR_ENGINE_OK);
+
+    ehr_engine_statistics(&fixture.worker, &statistics);
+    assert_int_equal(statistics.tentative.used, 1);
+    assert_int_equal(statistics.reaped, 1);
+
+    /* and has it up to the new deadline */
+    assert_int_equal(take(&fixture.other, 2, &wish, &found),
+                     EHR_ENGINE_TAKEN);
+    settle(&fixture.worker, 1, 0);
+    assert_int_equal(take(&fixture.other, 2, &wish, &found), EHR_ENGINE_OK);
+}
+
+
 static void
 beds_are_counted_by_status(void **state)
 {
@@ -673,6 +706,8 @@ main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_dead_hold_no_bed, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(who_was_too_late_may_come_again,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(beds_are_counted_by_status, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(
