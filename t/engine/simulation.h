@@ -181,6 +181,8 @@ void step_day(void);
 void step_claim(int process);
 void step_settle(void);
 void step_cancel(int process);
+/* Says so of what was changed; of the model until when, or NULL. */
+void be_releasing(int process, int32_t number, int64_t *releasing);
 void step_elsewhere(void);
 void step_schedule(void);
 void step_time(void);

@@ -67,7 +67,7 @@ die(int process)
 
 typedef struct {
     int32_t              number;
-    int                  is_bed;        /* which simulation_beds.c keeps */
+    int                  is_bed;        /* which simulation_bed_ask.c keeps */
     int                  is_slots;
     uint32_t             from;
     uint32_t             to;

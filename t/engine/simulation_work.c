@@ -454,10 +454,26 @@ work_releasing(ehr_engine_t *engine)
 }
 
 
+void
+be_releasing(int process, int32_t number, int64_t *releasing)
+{
+    work.number = number;
+    work.deadline = model.now + 1000;
+
+    if (!run(process, work_releasing, 0)) {
+        after_death();
+
+    } else if (releasing && *releasing < work.deadline) {
+        *releasing = work.deadline;
+    }
+}
+
+
 /* A claim is cancelled, by one of our workers or elsewhere. */
 void
 step_cancel(int process)
 {
+    int32_t            number;
     unsigned           i;
     model_resource_t  *resource;
 
@@ -466,23 +482,16 @@ step_cancel(int process)
     }
 
     i = below(database.nclaims);
-    work.number = database.claims[i].number;
-    work.deadline = model.now + 1000;
+    number = database.claims[i].number;
     database_free(i);
 
     if (once_in(2)) {
         return;
     }
 
-    resource = &model.resources[work.number];
-
-    if (run(process, work_releasing, 0)) {
-        if (resource->is_known && resource->releasing < work.deadline) {
-            resource->releasing = work.deadline;
-        }
-    } else {
-        after_death();
-    }
+    resource = &model.resources[number];
+    be_releasing(process, number,
+                 resource->is_known ? &resource->releasing : NULL);
 }
 
 
