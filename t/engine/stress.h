@@ -89,6 +89,7 @@ typedef struct {
 
 extern common_t      *common;
 extern ehr_engine_t   engine;
+extern int64_t        stops_at;     /* of host_now() */
 
 uint32_t below(uint32_t n);
 void __attribute__((noreturn)) fail(const char *what, uint64_t one,
@@ -96,11 +97,24 @@ void __attribute__((noreturn)) fail(const char *what, uint64_t one,
 int64_t host_now(void *data);
 int host_is_alive(void *data, int32_t pid);
 ehr_engine_uuid_t uuid_of(uint64_t who);
-/* Another one is the owner: that is all there is to it. */
-void want(ehr_engine_result_t result);
 
-/* 0: there is no room. */
+/* Who has what (stress_names.c). */
+uint64_t *word_of(int32_t resource, unsigned seat, uint32_t time);
+/* What was there before a claim. */
+void name_remember(const ehr_engine_item_t *item, before_t *before);
+/* 0: the database refuses it. */
+int name_put(uint64_t who, const ehr_engine_item_t *item,
+    const before_t *before);
+/* Returns whether all of them were `from` before. */
+int name_change(const commit_t *commit, uint64_t from, uint64_t to);
+
+/* A worker's life, and to its ring: 0 if there is no room. */
+void work(unsigned i);
 int work_push(ring_t *ring, const commit_t *commit);
+
+/* The feed's; it ends the process if another one is the owner. */
+void feed(void);
+void want(ehr_engine_result_t result);
 
 /* Beds (stress_beds.c).  who: a name that was not used before. */
 void bed_claim(ring_t *ring, uint64_t who);
