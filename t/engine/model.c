@@ -595,18 +595,10 @@ model_first(const model_t *model, const ehr_engine_search_t *search,
             *poison = start;
         }
 
-        if (start < until) {
-            /* what comes before it can be told */
-            (void) model_slots(model, number, search->from, start,
-                               search->granules, 0, search->clinic,
-                               slots + *count, most - *count, &n);
-
-        } else {
-            (void) model_slots(model, number, search->from, until,
-                               search->granules, 0, search->clinic,
-                               slots + *count, most - *count, &n);
-        }
-
+        /* what comes before it can be told */
+        (void) model_slots(model, number, search->from,
+                           start < until ? start : until, search->granules, 0,
+                           search->clinic, slots + *count, most - *count, &n);
         *count += n;
     }
 

@@ -93,39 +93,58 @@ step_slots(int process)
 }
 
 
+/* What a search names. */
+typedef struct {
+    int32_t              numbers[3];
+    ehr_engine_uuid_t    groups[2];
+    ehr_engine_uuid_t    clinic;
+} named_t;
+
+
+/* Returns how many slots are wanted. */
+static size_t
+draw_search(ehr_engine_search_t *search, named_t *named)
+{
+    size_t    n;
+    unsigned  i;
+
+    memset(search, 0, sizeof(*search));
+    search->from = some_time();
+    search->until = once_in(2) ? 0 : search->from + below(600);
+    search->granules = once_in(2) ? 0 : 1 + below(15);
+    search->groups = named->groups;
+    search->ngroups = below(3);
+    named->clinic = model_clinic(below(MODEL_CLINICS));
+    search->clinic = once_in(3) ? &named->clinic : NULL;
+    n = 1 + below(8);
+
+    for (i = 0; i < 2; i++) {
+        named->groups[i] = model_group(below(MODEL_GROUPS));
+    }
+
+    if (once_in(4)) {
+        search->resources = named->numbers;
+        search->nresources = below(4);
+
+        for (i = 0; i < 3; i++) {
+            named->numbers[i] = 1 + (int32_t) below(MODEL_RESOURCES);
+        }
+    }
+
+    return n;
+}
+
+
 void
 step_first(int process)
 {
     size_t               i, n, count, expected;
-    int32_t              numbers[3];
+    named_t              named;
     uint32_t             poison;
-    ehr_engine_uuid_t    groups[2], clinic;
     ehr_engine_search_t  search;
     ehr_engine_result_t  result, right;
 
-    memset(&search, 0, sizeof(search));
-    search.from = some_time();
-    search.until = once_in(2) ? 0 : search.from + below(600);
-    search.granules = once_in(2) ? 0 : 1 + below(15);
-    search.groups = groups;
-    search.ngroups = below(3);
-    clinic = model_clinic(below(MODEL_CLINICS));
-    search.clinic = once_in(3) ? &clinic : NULL;
-    n = 1 + below(8);
-
-    for (i = 0; i < 2; i++) {
-        groups[i] = model_group(below(MODEL_GROUPS));
-    }
-
-    if (once_in(4)) {
-        search.resources = numbers;
-        search.nresources = below(4);
-
-        for (i = 0; i < 3; i++) {
-            numbers[i] = 1 + (int32_t) below(MODEL_RESOURCES);
-        }
-    }
-
+    n = draw_search(&search, &named);
     result = ehr_engine_first(&engines[process], &search, found, n, &count);
     right = model_first(&model, &search, wanted, SLOTS, &expected, &poison);
 

@@ -438,51 +438,45 @@ model_load(void)
 }
 
 
-void
-step_load(int process)
+static void
+all_are_torn(void)
 {
     unsigned  i;
-    int32_t   writer;
 
-    writer = root()->writing;
-    feed.first_day = today;
-    feed.end_day = today + (once_in(4) ? below(MODEL_RING + 1) : MODEL_RING);
-    trace("process %d loads days [%u, %u)", process, feed.first_day,
-          feed.end_day);
+    is_torn = 1;
 
-    nevents = 0;
-    owner = process;
-
-    if (!run(process, feed_load, 1)) {
-        model.is_live = 0;
-        is_torn = 1;
-        is_bed_torn = 1;
-        follow_losses(entry_is_in_database_or_dead);
-
-        /* it may have died before it began, or when it was about to end */
-        if (root()->state == EHR_ENGINE_LIVE && !once_in(3)) {
-            is_looking = 1;
-            (void) ehr_engine_feed_begin(&engines[process], today);
-            engines[process].generation = 0;
-            is_looking = 0;
-        }
-
-        model.is_live = root()->state == EHR_ENGINE_LIVE;
-
-        for (i = 1; i <= MODEL_RESOURCES; i++) {
-            model.resources[i].is_torn = 1;
-        }
-
-        after_death();
-        return;
+    for (i = 1; i <= MODEL_RESOURCES; i++) {
+        model.resources[i].is_torn = 1;
     }
 
-    if (feed.result == EHR_ENGINE_BUSY) {
-        must(pid_is_alive(writer), "waits for a dead owner");
-        owner = -1;
-        model.is_live = 0;
-        return;
+    follow_losses(entry_is_in_database_or_dead);
+}
+
+
+static void
+follow_dead_load(int process)
+{
+    model.is_live = 0;
+    is_bed_torn = 1;
+    all_are_torn();
+
+    /* it may have died before it began, or when it was about to end */
+    if (root()->state == EHR_ENGINE_LIVE && !once_in(3)) {
+        is_looking = 1;
+        (void) ehr_engine_feed_begin(&engines[process], today);
+        engines[process].generation = 0;
+        is_looking = 0;
     }
+
+    model.is_live = root()->state == EHR_ENGINE_LIVE;
+    after_death();
+}
+
+
+static void
+follow_load(void)
+{
+    unsigned  i;
 
     must(feed.result == EHR_ENGINE_OK, "loading: %d", feed.result);
 
@@ -498,6 +492,34 @@ step_load(int process)
     model_load();
     model_beds_load();
     explain_glance();
+}
+
+
+void
+step_load(int process)
+{
+    int32_t  writer;
+
+    writer = root()->writing;
+    feed.first_day = today;
+    feed.end_day = today + (once_in(4) ? below(MODEL_RING + 1) : MODEL_RING);
+    trace("process %d loads days [%u, %u)", process, feed.first_day,
+          feed.end_day);
+
+    nevents = 0;
+    owner = process;
+
+    if (!run(process, feed_load, 1)) {
+        follow_dead_load(process);
+
+    } else if (feed.result == EHR_ENGINE_BUSY) {
+        must(pid_is_alive(writer), "waits for a dead owner");
+        owner = -1;
+        model.is_live = 0;
+
+    } else {
+        follow_load();
+    }
 }
 
 
@@ -545,44 +567,12 @@ feed_roll(ehr_engine_t *engine)
 }
 
 
-void
-step_day(void)
+static void
+follow_roll(void)
 {
     int32_t         number;
     unsigned        i;
     const claim_t  *claim;
-
-    if (today + 2 * MODEL_RING + 4 >= MODEL_DAY0 + MODEL_DAYS) {
-        return;
-    }
-
-    today += once_in(8) ? 1 + below(MODEL_RING + 1) : 1;
-    trace("it is day %u", today);
-
-    for (number = 1; number <= MODEL_DOCTORS; number++) {
-        if (database.exists[number]) {
-            database_reschedule(number);
-            event_periods(number);
-        }
-    }
-
-    if (owner < 0 || is_torn) {
-        return;
-    }
-
-    feed.first_day = model.first_day;
-
-    if (!run(owner, feed_roll, 0)) {
-        is_torn = 1;
-
-        for (i = 1; i <= MODEL_RESOURCES; i++) {
-            model.resources[i].is_torn = 1;
-        }
-
-        follow_losses(entry_is_in_database_or_dead);
-        after_death();
-        return;
-    }
 
     must(feed.result == EHR_ENGINE_OK, "roll: %d", feed.result);
 
@@ -605,5 +595,40 @@ step_day(void)
             feed.event.claim = *claim;
             model_event();
         }
+    }
+}
+
+
+void
+step_day(void)
+{
+    int32_t  number;
+
+    if (today + 2 * MODEL_RING + 4 >= MODEL_DAY0 + MODEL_DAYS) {
+        return;
+    }
+
+    today += once_in(8) ? 1 + below(MODEL_RING + 1) : 1;
+    trace("it is day %u", today);
+
+    for (number = 1; number <= MODEL_DOCTORS; number++) {
+        if (database.exists[number]) {
+            database_reschedule(number);
+            event_periods(number);
+        }
+    }
+
+    if (owner < 0 || is_torn) {
+        return;
+    }
+
+    feed.first_day = model.first_day;
+
+    if (run(owner, feed_roll, 0)) {
+        follow_roll();
+
+    } else {
+        all_are_torn();
+        after_death();
     }
 }

@@ -521,6 +521,44 @@ step_elsewhere(void)
 }
 
 
+static void
+resource_gone(int32_t number)
+{
+    unsigned  i, group;
+
+    database.exists[number] = 0;
+    database.nperiods[number] = 0;
+
+    for (i = 0; i < database.nclaims; /* void */) {
+        if (database.claims[i].number == number) {
+            database_free(i);
+        } else {
+            i++;
+        }
+    }
+
+    for (group = 0; group < MODEL_GROUPS; group++) {
+        database.members[group][number] = 0;
+    }
+
+    event_new(EVENT_FORGET)->claim.number = number;
+}
+
+
+/* Somebody begins to work, or leaves. */
+static void
+resource_comes_or_goes(int32_t number)
+{
+    if (!database.exists[number]) {
+        database.exists[number] = 1;
+        event_new(EVENT_RESOURCE)->claim.number = number;
+
+    } else if (once_in(2)) {
+        resource_gone(number);
+    }
+}
+
+
 void
 step_schedule(void)
 {
@@ -533,43 +571,11 @@ step_schedule(void)
     if (once_in(2) && database.exists[number]) {
         database_reschedule(number);
         event_periods(number);
-        return;
-    }
 
-    if (once_in(4)) {
-        number = 1 + (int32_t) below(MODEL_RESOURCES);
+    } else if (once_in(4)) {
+        resource_comes_or_goes(1 + (int32_t) below(MODEL_RESOURCES));
 
-        if (!database.exists[number]) {
-            database.exists[number] = 1;
-            event_new(EVENT_RESOURCE)->claim.number = number;
-            return;
-        }
-
-        if (once_in(2)) {
-            unsigned  i;
-
-            database.exists[number] = 0;
-            database.nperiods[number] = 0;
-
-            for (i = 0; i < database.nclaims; /* void */) {
-                if (database.claims[i].number == number) {
-                    database_free(i);
-                } else {
-                    i++;
-                }
-            }
-
-            for (group = 0; group < MODEL_GROUPS; group++) {
-                database.members[group][number] = 0;
-            }
-
-            event_new(EVENT_FORGET)->claim.number = number;
-        }
-
-        return;
-    }
-
-    if (database.exists[number]) {
+    } else if (database.exists[number]) {
         group = below(MODEL_GROUPS);
         database.members[group][number] ^= 1;
         event = event_new(EVENT_MEMBER);
