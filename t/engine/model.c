@@ -257,10 +257,35 @@ weigh_open(const model_t *model, const ehr_engine_item_t *item,
 }
 
 
+/* As the items before it leave the seat. */
+static seat_t
+seat_is_for(const model_t *model, const ehr_engine_item_t *items, size_t i,
+    unsigned seat)
+{
+    size_t                    k;
+    seat_t                    state;
+    const ehr_engine_item_t  *item;
+
+    item = &items[i];
+    state = seat_is(model, item->resource, seat, item->from, item->to);
+
+    for (k = 0; k < i && state == SEAT_FREE; k++) {
+        if (items[k].resource == item->resource
+            && items[k].why == EHR_ENGINE_FREE
+            && items[k].seat == seat
+            && items[k].from < item->to && items[k].to > item->from)
+        {
+            state = SEAT_TENTATIVE;
+        }
+    }
+
+    return state;
+}
+
+
 static ehr_engine_why_t
 weigh(const model_t *model, ehr_engine_item_t *items, size_t i)
 {
-    size_t                   k;
     unsigned                 seat, capacity, busy;
     seat_t                   state;
     ehr_engine_why_t         why;
@@ -292,18 +317,8 @@ weigh(const model_t *model, ehr_engine_item_t *items, size_t i)
     }
 
     for (seat = 0, busy = 0; seat < capacity; seat++) {
-        state = seat_is(model, item->resource, seat, item->from, item->to);
+        state = seat_is_for(model, items, i, seat);
         busy += state == SEAT_BUSY;
-
-        for (k = 0; k < i && state == SEAT_FREE; k++) {
-            if (items[k].resource == item->resource
-                && items[k].why == EHR_ENGINE_FREE
-                && items[k].seat == seat
-                && items[k].from < item->to && items[k].to > item->from)
-            {
-                state = SEAT_TENTATIVE;
-            }
-        }
 
         if (state == SEAT_FREE) {
             item->seat = (uint16_t) seat;

@@ -201,22 +201,13 @@ step_find(int process)
 }
 
 
-/* Everything is told and nothing is under way: engine and database agree. */
-void
-step_quiet(void)
+static void
+resources_are_quiet(void)
 {
     int32_t         number;
     unsigned        i;
     uint32_t        time;
     static uint8_t  busy[MODEL_RESOURCES + 1][MODEL_SEATS][MODEL_GRANULES];
-
-    while (owner >= 0 && !is_torn && nevents) {
-        step_feed();
-    }
-
-    if (owner < 0 || is_torn || is_lenient() || !model.is_live) {
-        return;
-    }
 
     memset(busy, 0, sizeof(busy));
 
@@ -252,7 +243,22 @@ step_quiet(void)
         step_slots((int) below(PROCESSES));
         step_first((int) below(PROCESSES));
     }
+}
 
+
+/* Everything is told and nothing is under way: engine and database agree. */
+void
+step_quiet(void)
+{
+    while (owner >= 0 && !is_torn && nevents) {
+        step_feed();
+    }
+
+    if (owner < 0 || is_torn || is_lenient() || !model.is_live) {
+        return;
+    }
+
+    resources_are_quiet();
     beds_are_quiet();
     tallies[TALLY_QUIET]++;
     check_tentative();
