@@ -7,7 +7,7 @@
  * moment.
  */
 
-#include "layout.h"
+#include "internal.h"
 
 
 static uint32_t *ehr_engine_bed_next(ehr_engine_root_t *root,

@@ -2,7 +2,7 @@
  * Claiming a bed, finding some, counting them.
  */
 
-#include "layout.h"
+#include "internal.h"
 
 
 static int ehr_engine_bed_wish_is_valid(const ehr_engine_bed_wish_t *wish);
@@ -22,12 +22,9 @@ ehr_engine_bed_claim(ehr_engine_t *engine, const ehr_engine_uuid_t *act,
     const ehr_engine_bed_wish_t *wish, int64_t deadline,
     ehr_engine_bed_found_t *found)
 {
-    ehr_engine_key_t          key;
-    ehr_engine_root_t        *root;
-    ehr_engine_result_t       result;
-    ehr_engine_bed_search_t   search;
-
-    root = engine->root;
+    ehr_engine_key_t         key;
+    ehr_engine_result_t      result;
+    ehr_engine_bed_search_t  search;
 
     if (!ehr_engine_bed_wish_is_valid(wish)) {
         return EHR_ENGINE_INVALID;
@@ -49,21 +46,7 @@ ehr_engine_bed_claim(ehr_engine_t *engine, const ehr_engine_uuid_t *act,
         ehr_engine_unlock(engine);
     }
 
-    switch (result) {
-
-    case EHR_ENGINE_OK:
-        ehr_engine_count(root->claims_held, 1);
-        break;
-
-    case EHR_ENGINE_TAKEN:
-        ehr_engine_count(root->claims_taken, 1);
-        break;
-
-    default:
-        ehr_engine_count(root->claims_asked, 1);
-    }
-
-    return result;
+    return ehr_engine_claim_counted(engine->root, result);
 }
 
 

@@ -4,7 +4,7 @@
  * and stay until the feed begins anew.
  */
 
-#include "layout.h"
+#include "internal.h"
 
 
 static uint32_t ehr_engine_bed_room_find(ehr_engine_root_t *root,

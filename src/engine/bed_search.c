@@ -4,7 +4,7 @@
  * looked at closely.
  */
 
-#include "layout.h"
+#include "internal.h"
 
 
 /* One of the best so far. */
@@ -66,9 +66,7 @@ ehr_engine_bed_search(ehr_engine_bed_search_t *search)
     try.root = engine->root;
     try.attributes = (uint32_t) (search->wish->is_isolation != 0)
                      | (uint32_t) search->wish->equipment << 1;
-    search->census.pid = 0;
-    search->census.is_alive = 0;
-    search->census.now = engine->host->now(engine->host->data);
+    ehr_engine_census_begin(engine, &search->census);
 
     for (tries = 0; tries < EHR_ENGINE_TRIES; tries++) {
         result = ehr_engine_bed_read_begin(engine, &reading);

@@ -2,7 +2,7 @@
  * Stays: what is claimed of a bed, from when to when, by whom.
  */
 
-#include "layout.h"
+#include "internal.h"
 
 
 static int ehr_engine_stay_add(ehr_engine_root_t *root, uint32_t index,

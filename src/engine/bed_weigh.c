@@ -2,7 +2,7 @@
  * Whether one bed is free, and why not.
  */
 
-#include "layout.h"
+#include "internal.h"
 
 
 static int ehr_engine_bed_is_claimed(ehr_engine_bed_search_t *search,

@@ -2,7 +2,7 @@
  * Claiming all of a set of items, or none.
  */
 
-#include "layout.h"
+#include "internal.h"
 
 
 static int ehr_engine_items_are_valid(const ehr_engine_item_t *items,
@@ -28,18 +28,14 @@ ehr_engine_result_t
 ehr_engine_claim(ehr_engine_t *engine, const ehr_engine_uuid_t *act,
     ehr_engine_item_t *items, size_t n, int64_t deadline)
 {
-    ehr_engine_root_t    *root;
-    ehr_engine_result_t   result;
-
-    root = engine->root;
+    ehr_engine_result_t  result;
 
     if (!ehr_engine_items_are_valid(items, n)) {
         return EHR_ENGINE_INVALID;
     }
 
     if (ehr_engine_state(engine) != EHR_ENGINE_LIVE) {
-        ehr_engine_count(root->claims_asked, 1);
-        return EHR_ENGINE_ASK;
+        return ehr_engine_claim_counted(engine->root, EHR_ENGINE_ASK);
     }
 
     result = ehr_engine_weigh_all(engine, items, n, 0);
@@ -51,6 +47,13 @@ ehr_engine_claim(ehr_engine_t *engine, const ehr_engine_uuid_t *act,
         ehr_engine_unlock(engine);
     }
 
+    return ehr_engine_claim_counted(engine->root, result);
+}
+
+
+ehr_engine_result_t
+ehr_engine_claim_counted(ehr_engine_root_t *root, ehr_engine_result_t result)
+{
     switch (result) {
 
     case EHR_ENGINE_OK:

@@ -8,7 +8,7 @@
  * So either the old one notices, or the new one waits.
  */
 
-#include "layout.h"
+#include "internal.h"
 
 
 static int ehr_engine_feed_take(ehr_engine_t *engine);

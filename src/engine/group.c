@@ -4,7 +4,7 @@
  * sequence for all groups, for they seldom change.
  */
 
-#include "layout.h"
+#include "internal.h"
 
 
 static uint32_t *ehr_engine_group_head(ehr_engine_root_t *root,

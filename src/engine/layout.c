@@ -2,7 +2,7 @@
  * Laying out the block and getting a view of it.
  */
 
-#include "layout.h"
+#include "internal.h"
 
 
 #define EHR_ENGINE_ALIGNMENT  64

@@ -3,7 +3,7 @@
  * where something is busy.
  */
 
-#include "layout.h"
+#include "internal.h"
 
 
 /* Granules of a day that one call changes. */

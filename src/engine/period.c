@@ -2,7 +2,7 @@
  * Open periods, cut into days.
  */
 
-#include "layout.h"
+#include "internal.h"
 
 
 static ehr_engine_result_t ehr_engine_periods_replace(

@@ -3,7 +3,7 @@
  * are kept until the next feed begins.
  */
 
-#include "layout.h"
+#include "internal.h"
 
 
 static uint32_t *

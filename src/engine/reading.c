@@ -4,7 +4,7 @@
  * moved meanwhile.
  */
 
-#include "layout.h"
+#include "internal.h"
 
 
 ehr_engine_result_t

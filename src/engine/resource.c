@@ -6,7 +6,7 @@
  * PostgreSQL is asked.  What is found is compared under its sequence.
  */
 
-#include "layout.h"
+#include "internal.h"
 
 
 static uint32_t *ehr_engine_resource_next(ehr_engine_root_t *root,

@@ -6,7 +6,7 @@
  * What was found in a quarter comes before all of the next one.
  */
 
-#include "layout.h"
+#include "internal.h"
 
 
 /* Resources in question, and the words of them that are not zero. */

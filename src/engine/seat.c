@@ -2,7 +2,7 @@
  * Which seats of a resource are free all of some time.
  */
 
-#include "layout.h"
+#include "internal.h"
 
 
 static ehr_engine_result_t ehr_engine_seats_busy(

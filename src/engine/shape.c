@@ -4,7 +4,7 @@
  * Nothing in a shape changes while a day refers to it.
  */
 
-#include "layout.h"
+#include "internal.h"
 
 
 static uint32_t *ehr_engine_shape_next(ehr_engine_root_t *root,

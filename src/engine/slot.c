@@ -2,7 +2,7 @@
  * The slots of one resource.
  */
 
-#include "layout.h"
+#include "internal.h"
 
 
 /* Slots found so far. */

@@ -2,7 +2,7 @@
  * How full the block is, and what would do.
  */
 
-#include "layout.h"
+#include "internal.h"
 
 
 static void

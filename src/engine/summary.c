@@ -4,7 +4,7 @@
  * is found in them has to be looked at.
  */
 
-#include "layout.h"
+#include "internal.h"
 
 
 /* What a day of a resource comes to. */

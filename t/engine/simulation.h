@@ -7,7 +7,7 @@
 #define EHR_T_ENGINE_SIMULATION_H
 
 #include "model.h"
-#include "engine/layout.h"
+#include "engine/internal.h"
 
 #include <inttypes.h>
 #include <setjmp.h>

@@ -6,7 +6,7 @@
  */
 
 #include "fixture.h"
-#include "engine/layout.h"
+#include "engine/internal.h"
 
 
 static uint64_t  chance = 1;
