@@ -162,7 +162,6 @@ ehr_engine_slots_piece(ehr_engine_reading_t *reading,
     ehr_engine_seats_t   seats;
     ehr_engine_result_t  result;
 
-    end = 0;
     midnight = day * EHR_ENGINE_DAY;
     granules = wish->granules ? wish->granules : open->slot;
     start = midnight + open->from + open->first;
@@ -177,21 +176,19 @@ ehr_engine_slots_piece(ehr_engine_reading_t *reading,
                  * open->slot;
     }
 
-    for (/* void */; start < stop && found->count < found->n;
-         start += open->slot)
+    if (start >= stop || found->count == found->n) {
+        return EHR_ENGINE_OK;
+    }
+
+    end = ehr_engine_open_end(reading, day, open);
+
+    if (end == 0) {
+        return EHR_ENGINE_ASK;
+    }
+
+    for (/* void */; start < stop && start + granules <= end
+                     && found->count < found->n; start += open->slot)
     {
-        if (end == 0) {
-            end = ehr_engine_open_end(reading, day, open);
-
-            if (end == 0) {
-                return EHR_ENGINE_ASK;
-            }
-        }
-
-        if (start + granules > end) {
-            break;
-        }
-
         result = ehr_engine_seats(reading, start, start + granules,
                                   open->capacity, &seats);
 
