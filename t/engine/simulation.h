@@ -141,15 +141,23 @@ int slots_are(const ehr_engine_slot_t *one, const ehr_engine_slot_t *two,
     size_t n);
 int run(int process, void (*act)(ehr_engine_t *engine), int may_look);
 void explain_glance(void);
+
+
+/* -- claims under way ------------------------------------------------------ */
+
 /* The engine's record of a claim of the model, or NULL. */
 const ehr_engine_tentative_t *entry_of(const model_tentative_t *ours);
 const ehr_engine_tentative_t *entry_at_any_deadline(
     const model_tentative_t *ours);
+/* Engine and model have the same claims under way. */
 void check_tentative(void);
+/* Somebody died: what the next holder of the mutex then finds. */
 void repair(void);
+/* Forgets claims the engine forgot, which `may` allows. */
 void follow_losses(int (*may)(const model_tentative_t *entry));
 int entry_is_dead(const model_tentative_t *entry);
 int entry_may_be_swept(const model_tentative_t *entry);
+/* The model has followed, but for those of the dead. */
 void after_death(void);
 
 
@@ -166,9 +174,21 @@ void database_reschedule(int32_t number);
 void event_periods(int32_t number);
 ehr_engine_kind_t kind_of(int32_t number);
 ehr_engine_uuid_t uuid_of(int32_t number);
+void step_elsewhere(void);
+void step_schedule(void);
 
 
 /* -- the feed -------------------------------------------------------------- */
+
+/* What the model then knows. */
+void model_periods(int32_t number, const ehr_engine_period_t *periods,
+    unsigned n);
+void model_resource(int32_t number);
+void model_forget(int32_t number);
+/* A committed claim shows a tentative one, which then is no more; and it is
+ * busy. */
+void model_shown(const claim_t *claim);
+void model_busy(const claim_t *claim);
 
 void step_feed(void);
 void step_load(int process);
@@ -183,8 +203,6 @@ void step_settle(void);
 void step_cancel(int process);
 /* Says so of what was changed; of the model until when, or NULL. */
 void be_releasing(int process, int32_t number, int64_t *releasing);
-void step_elsewhere(void);
-void step_schedule(void);
 void step_time(void);
 void step_kill(void);
 act_t *act_slot(void);

@@ -1,21 +1,16 @@
 /*
- * The simulation's feed: it loads, follows, rolls, and may die within it.
+ * The simulation's feed follows: it tells the engine each event of the
+ * database, and may die within it.
  */
 
 #include "simulation.h"
 
 
-/* -- the feed -------------------------------------------------------------- */
-
 static struct {
     event_t              event;
-    uint32_t             first_day;
-    uint32_t             end_day;
     ehr_engine_result_t  result;
-    int                  is_done;
     int                  shows;         /* the event, a tentative claim */
     model_tentative_t    shown;
-    int                  fitted[MODEL_RESOURCES + 1];
 } feed;
 
 
@@ -76,7 +71,7 @@ feed_event(ehr_engine_t *engine)
 }
 
 
-static void
+void
 model_periods(int32_t number, const ehr_engine_period_t *periods,
     unsigned n)
 {
@@ -92,7 +87,7 @@ model_periods(int32_t number, const ehr_engine_period_t *periods,
 }
 
 
-static void
+void
 model_resource(int32_t number)
 {
     model_resource_t  *resource;
@@ -110,7 +105,7 @@ model_resource(int32_t number)
 }
 
 
-static void
+void
 model_forget(int32_t number)
 {
     unsigned  group;
@@ -170,7 +165,7 @@ entry_is_shown_or_dead(const model_tentative_t *entry)
 }
 
 
-static void
+void
 model_shown(const claim_t *claim)
 {
     int  shown;
@@ -180,6 +175,14 @@ model_shown(const claim_t *claim)
     if (shown >= 0) {
         model_tentative_remove(&model, (unsigned) shown);
     }
+}
+
+
+void
+model_busy(const claim_t *claim)
+{
+    model_mark(&model, claim->number, claim->seat, claim->from, claim->to, 1);
+    model_shown(claim);
 }
 
 
@@ -195,10 +198,7 @@ model_event(void)
     switch (event->kind) {
 
     case EVENT_BUSY:
-        model_mark(&model, number, event->claim.seat, event->claim.from,
-                   event->claim.to, 1);
-
-        model_shown(&event->claim);
+        model_busy(&event->claim);
         break;
 
     case EVENT_FREE:
@@ -285,350 +285,5 @@ step_feed(void)
              "feed: %d", feed.result);
         model_event();
         explain_glance();
-    }
-}
-
-
-static void
-load_claims(ehr_engine_t *engine, uint32_t first, uint32_t end)
-{
-    unsigned        i;
-    const claim_t  *claim;
-
-    for (i = 0; i < database.nclaims; i++) {
-        claim = &database.claims[i];
-
-        if (claim->from < end * EHR_ENGINE_DAY
-            && claim->to > first * EHR_ENGINE_DAY)
-        {
-            (void) ehr_engine_feed_busy(engine, claim->number, claim->seat,
-                                        claim->from, claim->to, &claim->act);
-        }
-    }
-}
-
-
-static void
-load_periods(ehr_engine_t *engine, uint32_t first)
-{
-    int32_t  number;
-
-    /* also of one that is gone, but is told only later */
-    for (number = 1; number <= MODEL_DOCTORS; number++) {
-        (void) ehr_engine_feed_periods(engine, number, first,
-                                       first + MODEL_RING,
-                                       database.periods[number],
-                                       database.nperiods[number]);
-    }
-}
-
-
-static void
-feed_load(ehr_engine_t *engine)
-{
-    int32_t            number;
-    unsigned           group;
-    ehr_engine_uuid_t  uuid;
-
-    feed.is_done = 0;
-    feed.result = ehr_engine_feed_begin(engine, feed.first_day);
-
-    if (feed.result != EHR_ENGINE_OK) {
-        return;
-    }
-
-    feed.is_done = 1;
-
-    for (number = 1; number <= MODEL_RESOURCES; number++) {
-        uuid = uuid_of(number);
-        feed.fitted[number] = database.exists[number]
-            && ehr_engine_feed_resource(engine, number, kind_of(number),
-                                        &uuid) == EHR_ENGINE_OK;
-    }
-
-    for (group = 0; group < MODEL_GROUPS; group++) {
-        for (number = 1; number <= MODEL_RESOURCES; number++) {
-            if (database.members[group][number]) {
-                uuid = model_group(group);
-                (void) ehr_engine_feed_member(engine, &uuid, number, 1);
-            }
-        }
-    }
-
-    load_periods(engine, feed.first_day);
-    load_claims(engine, feed.first_day, feed.first_day + MODEL_RING);
-    beds_load(engine);
-    feed.result = ehr_engine_feed_live(engine, feed.end_day);
-}
-
-
-static int
-claim_is_loaded(const claim_t *claim)
-{
-    return claim->to > feed.first_day * EHR_ENGINE_DAY
-           && claim->from < (feed.first_day + MODEL_RING) * EHR_ENGINE_DAY;
-}
-
-
-/* Claims in the database, shown while loading. */
-static int
-entry_is_in_database(const model_tentative_t *entry)
-{
-    unsigned        i;
-    const claim_t  *claim;
-
-    for (i = 0; i < database.nclaims; i++) {
-        claim = &database.claims[i];
-
-        if (claim->number == entry->number && claim->from == entry->from
-            && claim->to == entry->to && claim_is_loaded(claim)
-            && model_uuid_is(&claim->act, &entry->act))
-        {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-static int
-entry_is_in_database_or_dead(const model_tentative_t *entry)
-{
-    return (entry->is_bed ? bed_entry_is_loaded(entry)
-                          : entry_is_in_database(entry))
-           || entry_is_dead(entry);
-}
-
-
-static void
-model_load(void)
-{
-    int32_t   number;
-    unsigned  i, group;
-
-    model.is_live = 1;
-    model.heartbeat = model.now;
-    model.first_day = feed.first_day;
-    model.end_day = feed.end_day;
-
-    for (number = 1; number <= MODEL_RESOURCES; number++) {
-        model.resources[number].is_torn = 0;
-        model_forget(number);
-
-        if (feed.fitted[number]) {
-            model_resource(number);
-            model.resources[number].releasing = 0;
-            model_periods(number, database.periods[number],
-                          database.nperiods[number]);
-        }
-
-        for (group = 0; group < MODEL_GROUPS; group++) {
-            model.members[group][number]
-                = (uint8_t) (database.members[group][number]
-                             && feed.fitted[number]);
-        }
-    }
-
-    for (i = 0; i < database.nclaims; i++) {
-        model_mark(&model, database.claims[i].number,
-                   database.claims[i].seat, database.claims[i].from,
-                   database.claims[i].to, 1);
-    }
-}
-
-
-static void
-all_are_torn(void)
-{
-    unsigned  i;
-
-    is_torn = 1;
-
-    for (i = 1; i <= MODEL_RESOURCES; i++) {
-        model.resources[i].is_torn = 1;
-    }
-
-    follow_losses(entry_is_in_database_or_dead);
-}
-
-
-static void
-follow_dead_load(int process)
-{
-    model.is_live = 0;
-    is_bed_torn = 1;
-    all_are_torn();
-
-    /* it may have died before it began, or when it was about to end */
-    if (root()->state == EHR_ENGINE_LIVE && !once_in(3)) {
-        is_looking = 1;
-        (void) ehr_engine_feed_begin(&engines[process], today);
-        engines[process].generation = 0;
-        is_looking = 0;
-    }
-
-    model.is_live = root()->state == EHR_ENGINE_LIVE;
-    after_death();
-}
-
-
-static void
-follow_load(void)
-{
-    unsigned  i;
-
-    must(feed.result == EHR_ENGINE_OK, "loading: %d", feed.result);
-
-    for (i = 0; i < database.nclaims; i++) {
-        if (claim_is_loaded(&database.claims[i])) {
-            model_shown(&database.claims[i]);
-        }
-    }
-
-    is_torn = 0;
-    is_bed_torn = 0;
-    tallies[TALLY_LOADS]++;
-    model_load();
-    model_beds_load();
-    explain_glance();
-}
-
-
-void
-step_load(int process)
-{
-    int32_t  writer;
-
-    writer = root()->writing;
-    feed.first_day = today;
-    feed.end_day = today + (once_in(4) ? below(MODEL_RING + 1) : MODEL_RING);
-    trace("process %d loads days [%u, %u)", process, feed.first_day,
-          feed.end_day);
-
-    nevents = 0;
-    owner = process;
-
-    if (!run(process, feed_load, 1)) {
-        follow_dead_load(process);
-
-    } else if (feed.result == EHR_ENGINE_BUSY) {
-        must(pid_is_alive(writer), "waits for a dead owner");
-        owner = -1;
-        model.is_live = 0;
-
-    } else {
-        follow_load();
-    }
-}
-
-
-static void
-feed_heartbeat(ehr_engine_t *engine)
-{
-    feed.result = ehr_engine_feed_heartbeat(engine);
-}
-
-
-void
-step_heartbeat(void)
-{
-    if (owner < 0 || is_torn) {
-        return;
-    }
-
-    if (!run(owner, feed_heartbeat, 0)) {
-        is_torn = 1;
-        model.heartbeat = root()->heartbeat;
-        after_death();
-        return;
-    }
-
-    must(feed.result == EHR_ENGINE_OK, "heartbeat: %d", feed.result);
-    model.heartbeat = model.now;
-}
-
-
-static void
-feed_roll(ehr_engine_t *engine)
-{
-    uint32_t  end;
-
-    end = model.end_day > today ? model.end_day : today;
-
-    feed.result = ehr_engine_feed_roll(engine, today, end);
-
-    if (feed.result == EHR_ENGINE_OK) {
-        load_periods(engine, today);
-        load_claims(engine, feed.first_day + MODEL_RING, today + MODEL_RING);
-        feed.result = ehr_engine_feed_roll(engine, today,
-                                           today + MODEL_RING);
-    }
-}
-
-
-static void
-follow_roll(void)
-{
-    int32_t         number;
-    unsigned        i;
-    const claim_t  *claim;
-
-    must(feed.result == EHR_ENGINE_OK, "roll: %d", feed.result);
-
-    model_drop_days(&model, model.first_day, today);
-    model.first_day = today;
-    model.end_day = today + MODEL_RING;
-
-    for (number = 1; number <= MODEL_DOCTORS; number++) {
-        model_periods(number, database.periods[number],
-                      database.nperiods[number]);
-    }
-
-    for (i = 0; i < database.nclaims; i++) {
-        claim = &database.claims[i];
-
-        if (claim->from < (today + MODEL_RING) * EHR_ENGINE_DAY
-            && claim->to > (feed.first_day + MODEL_RING) * EHR_ENGINE_DAY)
-        {
-            feed.event.kind = EVENT_BUSY;
-            feed.event.claim = *claim;
-            model_event();
-        }
-    }
-}
-
-
-void
-step_day(void)
-{
-    int32_t  number;
-
-    if (today + 2 * MODEL_RING + 4 >= MODEL_DAY0 + MODEL_DAYS) {
-        return;
-    }
-
-    today += once_in(8) ? 1 + below(MODEL_RING + 1) : 1;
-    trace("it is day %u", today);
-
-    for (number = 1; number <= MODEL_DOCTORS; number++) {
-        if (database.exists[number]) {
-            database_reschedule(number);
-            event_periods(number);
-        }
-    }
-
-    if (owner < 0 || is_torn) {
-        return;
-    }
-
-    feed.first_day = model.first_day;
-
-    if (run(owner, feed_roll, 0)) {
-        follow_roll();
-
-    } else {
-        all_are_torn();
-        after_death();
     }
 }

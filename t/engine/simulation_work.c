@@ -95,13 +95,6 @@ follow_dead_claim(void)
 }
 
 
-int
-entry_may_be_swept(const model_tentative_t *entry)
-{
-    return model_is_over(&model, entry);
-}
-
-
 act_t *
 act_slot(void)
 {
@@ -492,97 +485,6 @@ step_cancel(int process)
     resource = &model.resources[number];
     be_releasing(process, number,
                  resource->is_known ? &resource->releasing : NULL);
-}
-
-
-/* Somebody else claims in the database. */
-void
-step_elsewhere(void)
-{
-    uint32_t           from, to;
-    int32_t            number;
-    unsigned           seat;
-    ehr_engine_uuid_t  act;
-
-    number = 1 + (int32_t) below(MODEL_RESOURCES);
-    seat = once_in(20) ? 1000
-           : number <= MODEL_DOCTORS ? below(MODEL_SEATS) : 0;
-    from = some_time();
-    to = from + 1 + below(once_in(16) ? 600 : 9);
-    act = model_uuid(60, next_act++);
-
-    if (database.exists[number] && database.nclaims < CLAIMS - 4
-        && from >= MODEL_DAY0 * EHR_ENGINE_DAY
-        && to <= (MODEL_DAY0 + MODEL_DAYS) * EHR_ENGINE_DAY
-        && database_is_free(number, seat, from, to))
-    {
-        database_claim(number, seat, from, to, &act);
-    }
-}
-
-
-static void
-resource_gone(int32_t number)
-{
-    unsigned  i, group;
-
-    database.exists[number] = 0;
-    database.nperiods[number] = 0;
-
-    for (i = 0; i < database.nclaims; /* void */) {
-        if (database.claims[i].number == number) {
-            database_free(i);
-        } else {
-            i++;
-        }
-    }
-
-    for (group = 0; group < MODEL_GROUPS; group++) {
-        database.members[group][number] = 0;
-    }
-
-    event_new(EVENT_FORGET)->claim.number = number;
-}
-
-
-/* Somebody begins to work, or leaves. */
-static void
-resource_comes_or_goes(int32_t number)
-{
-    if (!database.exists[number]) {
-        database.exists[number] = 1;
-        event_new(EVENT_RESOURCE)->claim.number = number;
-
-    } else if (once_in(2)) {
-        resource_gone(number);
-    }
-}
-
-
-void
-step_schedule(void)
-{
-    int32_t   number;
-    unsigned  group;
-    event_t  *event;
-
-    number = 1 + (int32_t) below(MODEL_DOCTORS);
-
-    if (once_in(2) && database.exists[number]) {
-        database_reschedule(number);
-        event_periods(number);
-
-    } else if (once_in(4)) {
-        resource_comes_or_goes(1 + (int32_t) below(MODEL_RESOURCES));
-
-    } else if (database.exists[number]) {
-        group = below(MODEL_GROUPS);
-        database.members[group][number] ^= 1;
-        event = event_new(EVENT_MEMBER);
-        event->claim.number = number;
-        event->group = group;
-        event->is_member = database.members[group][number];
-    }
 }
 
 
