@@ -3,6 +3,7 @@
 
 use EHR::Test;
 use EHR::Test::Clinic;
+use JSON::PP;
 use POSIX qw(tzset strftime);
 use Time::Local qw(timegm);
 
@@ -16,10 +17,12 @@ for my $zone (qw(America/New_York Australia/Lord_Howe)) {
     books_across_a_transition($zone);
 }
 conflicts_are_reported();
+with_room_and_equipment();
 bad_ones_are_refused();
 is_ones_own();
 the_rest_is_cancelled();
 follow_ups();
+follow_ups_need_more();
 
 logs_clean($env);
 done_testing;
@@ -200,6 +203,107 @@ sub conflicts_are_reported {
     is $answer->{status}, 409, 'no date at all: nothing is made';
 }
 
+# Each date takes all of it or nothing, and says what was in the way.
+sub with_room_and_equipment {
+    my $clinic = EHR::Test::Clinic->create($env);
+    my ($doctor, $me) = ($clinic->doctor, $clinic->patient(account => 1));
+    my ($room, $machine) = room_and_machine($clinic);
+    my $parameter = $clinic->add('system-parameters', {
+        key => 'meetingUrlTemplate',
+        value => { value => 'https://meet.example/{room}' } })->{id};
+    my $start = $clinic->at(5, '10:00');
+    my %rule = (frequency => 'DAILY', count => 4);
+    my %needs = (roomId => $room, equipmentIds => [$machine],
+        isVirtual => JSON::PP::true);
+    $clinic->booked($clinic->patient, $clinic->doctor,
+        $clinic->at(6, '10:00'), roomId => $room);
+    $clinic->booked($clinic->patient, $clinic->doctor,
+        $clinic->at(7, '09:30'), durationMinutes => 60,
+        equipmentIds => [$machine]);
+    my $token = hold($me, $doctor, $start, roomId => $room,
+        equipmentIds => [$machine]);
+
+    my $answer = series($clinic, $me, $doctor, $start, \%rule, %needs,
+        client => $me->{client}, holdToken => $token);
+    is $answer->{status}, 201, 'with a room, a machine, by video'
+        or return diag $answer->{body};
+    my $series = $answer->{data};
+    is_deeply [@$series{qw(roomId equipmentIds isVirtual)}],
+        [$room, [$machine], JSON::PP::true], 'the series says so';
+    is_deeply [map { [$_->{status}, $_->{busy}] } @{ $series->{dates} }],
+        [['BOOKED', undef], ['CONFLICT', ['room']],
+            ['CONFLICT', ['equipment']], ['BOOKED', undef]],
+        'each date says what was busy';
+    my @made = @{ $clinic->admin->get("/api/v1/appointments?sort=start"
+        . "&seriesId=$series->{id}")->{data} };
+    is_deeply [map { [@$_{qw(roomId equipmentIds isVirtual)}] } @made],
+        [([$room, [$machine], JSON::PP::true]) x 2], 'so does each date';
+    isnt $made[0]{meetingUrl}, $made[1]{meetingUrl},
+        'each meets at an address of its own';
+    is $env->sql("SELECT count(*) FROM ehr.claims c
+        JOIN ehr.appointments a ON a.id = c.ref
+        WHERE a.series_id = '$series->{id}'"), 8, 'four claims each';
+    is $env->sql("SELECT count(*) FROM ehr.claims WHERE ref = '$token'"), 0,
+        'the hold is the first one now';
+    keeps_what_it_has($clinic, $made[1]);
+
+    for my $case ([{ roomId => $doctor }, 'roomId'],
+        [{ equipmentIds => [$room] }, 'equipmentIds'],
+        [{ equipmentIds => [$machine, $machine] }, 'equipmentIds'],
+        [{ isVirtual => 'no' }, 'isVirtual'],
+        [{ holdToken => 'mine' }, 'holdToken'])
+    {
+        is_deeply [fields(series($clinic, $me, $doctor,
+            $clinic->at(20, '10:00'), \%rule, %{ $case->[0] }))],
+            [422, $case->[1]], "no such $case->[1]";
+    }
+    is_deeply [fields(series($clinic, $me, $doctor, $clinic->at(20, '10:00'),
+        \%rule, holdToken => $token))], [409, 'holdToken'],
+        'a hold that is gone books nothing';
+    is $env->sql("SELECT count(*) FROM ehr.appointment_series
+        WHERE patient_id = '$me->{id}'"), 1, 'at all';
+    $clinic->admin->delete("/api/v1/system-parameters/$parameter");
+}
+
+# Moved, it has room and machine as before; or others, or none.
+sub keeps_what_it_has {
+    my ($clinic, $made) = @_;
+    my $path = "/api/v1/appointments/$made->{id}";
+    my $answer = $clinic->admin->patch($path,
+        json => { start => $clinic->at(8, '11:00') });
+    is_deeply [$answer->{status},
+        @{ $answer->{data} }{qw(start roomId equipmentIds isVirtual)}],
+        [200, $clinic->at(8, '11:00'),
+            @$made{qw(roomId equipmentIds isVirtual)}],
+        'moved, it keeps what it has' or diag $answer->{body};
+    $answer = $clinic->admin->patch($path, json => { roomId => undef,
+        equipmentIds => [], isVirtual => JSON::PP::false });
+    is_deeply [$answer->{status},
+        @{ $answer->{data} }{qw(roomId equipmentIds isVirtual meetingUrl)}],
+        [200, undef, [], JSON::PP::false, undef], 'or gives it back'
+        or diag $answer->{body};
+    is $env->sql("SELECT count(*) FROM ehr.claims
+        WHERE ref = '$made->{id}'"), 2, 'with its claims';
+}
+
+sub room_and_machine {
+    my ($clinic) = @_;
+    return ($clinic->add('rooms', { clinicId => $clinic->id,
+            roomNumber => '1' })->{id},
+        $clinic->add('equipment', { clinicId => $clinic->id,
+            name => 'Scanner' })->{id});
+}
+
+# The token of a patient's hold.
+sub hold {
+    my ($patient, $doctor, $start, %more) = @_;
+    my $answer = $patient->{client}->post('/api/v1/appointments/holds',
+        json => { patientId => $patient->{id}, doctorId => $doctor,
+            start => $start, %more });
+    is $answer->{status}, 201, 'held' or diag $answer->{body};
+    return $answer->{data}{holdToken};
+}
+
 sub bad_ones_are_refused {
     my $clinic = EHR::Test::Clinic->create($env);
     my ($doctor, $patient) = ($clinic->doctor, $clinic->patient);
@@ -343,6 +447,70 @@ sub follow_ups {
     is_deeply [fields($other->{client}->post('/api/v1/follow-up/appointment',
         json => { appointmentId => $first->{id}, afterDays => 1 }))],
         [422, 'appointmentId'], 'that is their own';
+}
+
+sub follow_ups_need_more {
+    my $clinic = EHR::Test::Clinic->create($env);
+    my ($doctor, $me) = ($clinic->doctor, $clinic->patient(account => 1));
+    my ($room, $machine) = room_and_machine($clinic);
+    my $first = $clinic->booked($me, $doctor, $clinic->at(2, '10:00'));
+    my %needs = (appointmentId => $first->{id}, roomId => $room,
+        equipmentIds => [$machine]);
+    my $post = sub { my ($client, @more) = @_;
+        return $client->post('/api/v1/follow-up/appointment',
+            json => { %needs, @more }) };
+
+    my $start = $clinic->at(9, '11:00');
+    my $token = hold($me, $doctor, $start, roomId => $room,
+        equipmentIds => [$machine]);
+    my $answer = $post->($me->{client}, start => $start,
+        isVirtual => JSON::PP::true, holdToken => $token);
+    is_deeply [$answer->{status},
+        @{ $answer->{data} }{qw(roomId equipmentIds isVirtual followUpOf)}],
+        [201, $room, [$machine], JSON::PP::true, $first->{id}],
+        'a follow-up has a room and a machine, by its hold'
+        or diag $answer->{body};
+    is $env->sql("SELECT count(*) FROM ehr.claims
+        WHERE ref = '$answer->{data}{id}'"), 4, 'all of it is claimed';
+
+    # neither the room on the first days nor the machine after them
+    my $elsewhere = $clinic->doctor(from => '06:00', to => '22:00');
+    $clinic->admin->delete("/api/v1/appointments/$answer->{data}{id}");
+    $clinic->booked($clinic->patient, $elsewhere, $clinic->at(9, '06:00'),
+        durationMinutes => 960, roomId => $room);
+    $clinic->booked($clinic->patient, $elsewhere, $clinic->at(10, '06:00'),
+        durationMinutes => 960, equipmentIds => [$machine]);
+    $answer = $post->($me->{client}, afterDays => 7);
+    is_deeply [$answer->{status}, $answer->{data}{start}],
+        [201, $clinic->at(11, '09:00')], 'or when all of it is free'
+        or diag $answer->{body};
+
+    # another has the time: as a booking is refused
+    $start = $clinic->at(14, '16:30');
+    $clinic->booked($clinic->patient, $doctor, $start);
+    for my $more ([], [doctorId => $doctor, durationMinutes => 30]) {
+        $answer = $post->($me->{client}, start => $start, @$more);
+        is_deeply [fields($answer)], [409, 'doctor'], 'taken';
+        is_deeply [map { $_->{start} }
+            @{ $answer->{json}{data}{alternatives} }[0, 1]],
+            [map { $clinic->at(15, $_) } '09:00', '09:30'],
+            'others are offered' or diag $answer->{body};
+    }
+    my ($slot) = @{ $me->{client}->get("/api/v1/doctors/$doctor/slots?date="
+        . substr($clinic->at(15, '12:00'), 0, 10))->{data} };
+    $answer = $post->($me->{client}, slotId => $slot->{id});
+    is_deeply [$answer->{status}, $answer->{data}{start}],
+        [201, $slot->{start}], 'a slot has an id' or diag $answer->{body};
+
+    is_deeply [fields($post->($me->{client}, afterDays => 1,
+        holdToken => $token))], [422, 'start'], 'what is held has a start';
+    is_deeply [fields($post->($me->{client}, afterDays => 1,
+        roomId => $machine))], [422, 'roomId'], 'no such room';
+    is_deeply [fields($post->($me->{client}, afterDays => 1,
+        equipmentIds => [$room]))], [422, 'equipmentIds'], 'no such machine';
+    is_deeply [fields($post->($me->{client}, start => $clinic->at(16, '09:02'),
+        durationMinutes => 7))], [422, 'durationMinutes', 'start'],
+        'off the five minutes';
 }
 
 sub fields {

@@ -10,6 +10,15 @@ SELECT ehr.appointment_book($1::uuid, $2::uuid, $3::uuid, $4::timestamptz,
            $11::boolean, $12::text, NULL, NULL, $13::jsonb, $14::integer,
            CASE WHEN $11::boolean THEN ehr.meeting_url() END);
 
+-- What an appointment has.
+-- $1 id  → as APPOINTMENT_LOCK
+-- name: APPOINTMENT_LOOK
+SELECT t.doctor_id, t.room_id, array_to_json(t.equipment_ids)::text
+           AS equipment_ids, t.duration_minutes,
+       extract(epoch FROM t.starts_at)::bigint AS start
+  FROM ehr.appointments t
+ WHERE t.id = $1::uuid AND t.deleted_at IS NULL;
+
 -- The appointment before it changes, locked.  Fails with EH412 if it has
 -- another version than $2; no row: it is not there or not the actor's.
 -- $1 id; $2 version or null  → doctor, room, equipment (JSON text), minutes,

@@ -8,8 +8,6 @@
 
 static ngx_int_t ehr_book_input(ehr_request_t *req, ehr_booking_t *booking,
     ehr_values_t *values);
-static ngx_int_t ehr_book_send(ehr_request_t *req, ehr_booking_t *booking,
-    const ehr_values_t *values);
 static ngx_int_t ehr_book_add(ehr_request_t *req, ehr_booking_t *booking,
     const ehr_values_t *values, ehr_batch_t *batch);
 
@@ -45,7 +43,7 @@ ehr_appointment_book(ehr_request_t *req)
     /* with a key this may be a repetition of what succeeded: only PostgreSQL
      * knows */
 
-    return ehr_book_send(req, booking, &values);
+    return ehr_booking_make(req, booking, &values, ehr_book_add);
 }
 
 
@@ -81,9 +79,9 @@ ehr_book_input(ehr_request_t *req, ehr_booking_t *booking,
 }
 
 
-static ngx_int_t
-ehr_book_send(ehr_request_t *req, ehr_booking_t *booking,
-    const ehr_values_t *values)
+ngx_int_t
+ehr_booking_make(ehr_request_t *req, ehr_booking_t *booking,
+    const ehr_values_t *values, ehr_booking_add_pt add)
 {
     ehr_batch_t  *batch;
 
@@ -95,7 +93,7 @@ ehr_book_send(ehr_request_t *req, ehr_booking_t *booking,
     }
 
     if (ehr_step_idempotency(req, batch) != NGX_OK
-        || ehr_book_add(req, booking, values, batch) != NGX_OK
+        || add(req, booking, values, batch) != NGX_OK
         || ehr_record_add_made(req, ehr_request_record(req), &booking->id,
                                batch)
            != NGX_OK)

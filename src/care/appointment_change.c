@@ -6,12 +6,10 @@
 #include "booking.h"
 
 
-/* Fields that are claims, and their place in the batch. */
+/* Fields that are claims. */
 static const char *const  ehr_moving[] = {
     "doctorId", "roomId", "equipmentIds", "start", "durationMinutes", NULL
 };
-
-#define EHR_CHANGE_LOCKED  1        /* position of APPOINTMENT_LOCK */
 
 
 static ngx_int_t ehr_change(ehr_request_t *req, ehr_write_t write);
@@ -26,7 +24,6 @@ static ngx_int_t ehr_change_add_move(ehr_request_t *req,
 static ngx_int_t ehr_change_send(ehr_request_t *req, ehr_booking_t *booking,
     const ehr_values_t *values);
 static void ehr_change_done(ehr_request_t *req, ehr_batch_t *batch);
-static void ehr_change_failed(ehr_request_t *req, ehr_batch_t *batch);
 
 
 ngx_int_t
@@ -179,7 +176,7 @@ ehr_change_send(ehr_request_t *req, ehr_booking_t *booking,
         return NGX_ERROR;
     }
 
-    req->failed = ehr_change_failed;
+    req->failed = ehr_booking_failed;
 
     return ehr_step_send(req, batch, ehr_change_done);
 }
@@ -196,6 +193,7 @@ ehr_change_add(ehr_request_t *req, ehr_booking_t *booking,
 
     ngx_memzero(params, sizeof(params));
     params[0].value = (char *) booking->id.data;
+    booking->before = batch->n;
 
     if (ehr_record_expected(req, &params[1]) != NGX_OK
         || ehr_batch_add(batch, ehr_queries[EHR_QUERY_APPOINTMENT_LOCK], 2,
@@ -246,51 +244,23 @@ ehr_change_add_move(ehr_request_t *req, ehr_booking_t *booking,
 static void
 ehr_change_done(ehr_request_t *req, ehr_batch_t *batch)
 {
-    PGresult  *locked = batch->results[EHR_CHANGE_LOCKED];
+    PGresult       *before;
+    ehr_booking_t  *booking = req->state;
+
+    before = batch->results[booking->before];
 
     /* visible, but not the actor's to change: as unknown as a missing one */
 
-    if (PQntuples(locked) == 0) {
+    if (PQntuples(before) == 0) {
         ehr_reply_message(req, NGX_HTTP_NOT_FOUND, EHR_MESSAGE_NOT_FOUND);
         return;
     }
 
-    ehr_booking_released(ehr_result_value(locked, 0, 0),
-                         ehr_result_value(locked, 0, 1),
-                         ehr_result_value(locked, 0, 2));
+    ehr_booking_released(ehr_result_value(before, 0, EHR_BEFORE_DOCTOR),
+                         ehr_result_value(before, 0, EHR_BEFORE_ROOM),
+                         ehr_result_value(before, 0, EHR_BEFORE_EQUIPMENT));
 
     ehr_record_reply_row(req, ehr_request_record(req),
                          batch->results[batch->n - 1], NGX_HTTP_OK,
                          EHR_MESSAGE_SUCCESS);
-}
-
-
-/* What is not to change is as it was: others like it are offered. */
-
-static void
-ehr_change_failed(ehr_request_t *req, ehr_batch_t *batch)
-{
-    ngx_str_t       value;
-    PGresult       *locked = batch->results[EHR_CHANGE_LOCKED];
-    ehr_booking_t  *booking = req->state;
-
-    if (locked && PQntuples(locked)) {
-
-        if (booking->doctor == NULL) {
-            value = ehr_result_value(locked, 0, 0);
-            booking->doctor = ehr_request_text(req, &value);
-        }
-
-        if (booking->length == 0) {
-            value = ehr_result_value(locked, 0, 3);
-            booking->length = ngx_atoi(value.data, value.len);
-        }
-
-        if (booking->start == NULL) {
-            value = ehr_result_value(locked, 0, 4);
-            booking->second = ngx_atotm(value.data, value.len);
-        }
-    }
-
-    ehr_booking_failed(req, batch);
 }

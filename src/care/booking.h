@@ -38,6 +38,11 @@ typedef struct {
     const char             *room;
     const char             *equipment;      /* array literal */
     const char             *hold;
+    const char             *earlier;        /* which one it follows */
+
+    /* position in the batch of APPOINTMENT_LOCK or _LOOK, or 0: what is not
+     * asked for is as it says */
+    ngx_uint_t              before;
 
     unsigned                needs_doctor:1; /* must say it */
     unsigned                needs_start:1;
@@ -52,6 +57,12 @@ typedef struct {
     unsigned                is_claimed:1;   /* held in the engine */
     unsigned                is_known:1;     /* taken, as the engine knows */
 } ehr_booking_t;
+
+/* Columns of APPOINTMENT_LOCK and _LOOK. */
+enum {
+    EHR_BEFORE_DOCTOR, EHR_BEFORE_ROOM, EHR_BEFORE_EQUIPMENT,
+    EHR_BEFORE_MINUTES, EHR_BEFORE_START
+};
 
 /*
  * Fills doctor, start and minutes from a slot's id where one was given, and
@@ -76,6 +87,17 @@ ngx_int_t ehr_booking_claim(ehr_request_t *req, ehr_booking_t *booking);
  * claim is settled. */
 ngx_int_t ehr_booking_send(ehr_request_t *req, ehr_booking_t *booking,
     ehr_batch_t *batch, ehr_step_pt step);
+
+/*
+ * Makes the appointment booking->id by the statements that `add` adds, and
+ * answers 201 with it or as ehr_booking_failed() does; the claim is settled.
+ * NGX_OK or NGX_ERROR (appointment_book.c).
+ */
+typedef ngx_int_t (*ehr_booking_add_pt)(ehr_request_t *req,
+    ehr_booking_t *booking, const ehr_values_t *values, ehr_batch_t *batch);
+
+ngx_int_t ehr_booking_make(ehr_request_t *req, ehr_booking_t *booking,
+    const ehr_values_t *values, ehr_booking_add_pt add);
 
 /* Lets go of what was claimed, when nothing was sent. */
 void ehr_booking_drop(ehr_booking_t *booking);
@@ -112,6 +134,9 @@ void ehr_booking_failed(ehr_request_t *req, ehr_batch_t *batch);
 /* POST /appointments, /patients/{patientId}/appointments, /booking/schedule
  * (appointment_book.c) */
 ngx_int_t ehr_appointment_book(ehr_request_t *req);
+
+/* POST /follow-up/appointment (follow_up.c) */
+ngx_int_t ehr_follow_up_create(ehr_request_t *req);
 
 /* PUT and PATCH /appointments/{id}, POST /booking/reschedule
  * (appointment_change.c) */

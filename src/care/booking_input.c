@@ -2,18 +2,12 @@
  * What the booking actions take and give.
  */
 
+#include "../model/describe.h"
 #include "booking.h"
 
 
-#define EHR_FIELDS(list)                                                     \
-    .fields = (list), .nfields = sizeof(list) / sizeof((list)[0])
-
-#define EHR_MUST  (EHR_REQUIRED|EHR_NOT_NULL)
-
 /* Every query parameter is a value. */
 #define EHR_QUERY  EHR_NOT_NULL
-
-#define EHR_SHOWN  (EHR_READ_ONLY|EHR_NOT_NULL)
 
 #define EHR_REASON  1000
 
@@ -95,17 +89,6 @@ const ehr_resource_t  ehr_input_calendar = {
 /* -- bodies ---------------------------------------------------------------- */
 
 
-#define EHR_FIELD_SLOT                                                       \
-    { .name = "slotId", .column = "slot_id", .type = EHR_TYPE_TEXT,          \
-      .flags = EHR_NOT_NULL, .format = EHR_FORMAT_LINE, .min = 1, .max = 64, \
-      .about = "The id of a slot, instead of doctorId, start and "           \
-               "durationMinutes." }
-
-#define EHR_FIELD_HOLD                                                       \
-    { .name = "holdToken", .column = "hold_token", .type = EHR_TYPE_UUID,    \
-      .flags = EHR_NOT_NULL,                                                 \
-      .about = "One's own hold of this time, used up by this." }
-
 #define EHR_FIELDS_TIME                                                      \
     { .name = "doctorId", .column = "doctor_id", .type = EHR_TYPE_UUID,      \
       .flags = EHR_NOT_NULL, .reference = "doctors",                         \
@@ -117,13 +100,7 @@ const ehr_resource_t  ehr_input_calendar = {
       .type = EHR_TYPE_INTEGER, .flags = EHR_NOT_NULL, .min = 5,             \
       .max = EHR_SLOT_MINUTES, .unit = "min",                                \
       .about = "How long, in steps of five minutes." },                      \
-    { .name = "roomId", .column = "room_id", .type = EHR_TYPE_UUID,          \
-      .reference = "rooms",                                                  \
-      .about = "The consulting room, taken for the same time." },            \
-    { .name = "equipmentIds", .column = "equipment_ids",                     \
-      .type = EHR_TYPE_UUID_LIST, .flags = EHR_NOT_NULL, .max = 10,          \
-      .reference = "equipment",                                              \
-      .about = "Equipment, taken for the same time." }
+    EHR_FIELDS_ROOM
 
 #define EHR_FIELD_APPOINTMENT                                                \
     { .name = "appointmentId", .column = "appointment_id",                   \
@@ -138,7 +115,7 @@ const ehr_resource_t  ehr_input_calendar = {
 
 static const ehr_field_t  ehr_book_fields[] = {
     EHR_FIELD_SLOT,
-    EHR_FIELD_HOLD
+    EHR_FIELD_HOLD("One's own hold of this time, used up by this.")
 };
 
 const ehr_resource_t  ehr_input_book = {
@@ -165,7 +142,7 @@ static const ehr_field_t  ehr_reschedule_fields[] = {
     EHR_FIELD_APPOINTMENT,
     EHR_FIELDS_TIME,
     EHR_FIELD_SLOT,
-    EHR_FIELD_HOLD
+    EHR_FIELD_HOLD("One's own hold of this time, used up by this.")
 };
 
 const ehr_resource_t  ehr_input_reschedule = {

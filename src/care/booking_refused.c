@@ -9,6 +9,8 @@
 #define EHR_ALTERNATIVES  5
 
 
+static void ehr_booking_complete(ehr_request_t *req, ehr_booking_t *booking,
+    const PGresult *before);
 static int ehr_booking_names_patient(const ehr_batch_t *batch);
 static int ehr_booking_is_taken(const ehr_batch_t *batch);
 static ngx_int_t ehr_booking_ask_others(ehr_request_t *req,
@@ -36,6 +38,10 @@ ehr_booking_failed(ehr_request_t *req, ehr_batch_t *batch)
         return;
     }
 
+    if (booking->before) {
+        ehr_booking_complete(req, booking, batch->results[booking->before]);
+    }
+
     /* the names are copied into the request's pool */
 
     ehr_database_refusal(&batch->error, NULL, req->pool, &refusal,
@@ -45,6 +51,35 @@ ehr_booking_failed(ehr_request_t *req, ehr_batch_t *batch)
     if (ehr_booking_taken(req, booking) == NGX_ERROR) {
         ehr_reply_message(req, NGX_HTTP_INTERNAL_SERVER_ERROR,
                           EHR_MESSAGE_INTERNAL_ERROR);
+    }
+}
+
+
+/* What is not asked for is as it was: others like it are offered. */
+
+static void
+ehr_booking_complete(ehr_request_t *req, ehr_booking_t *booking,
+    const PGresult *before)
+{
+    ngx_str_t  value;
+
+    if (before == NULL || PQntuples(before) == 0) {
+        return;
+    }
+
+    if (booking->doctor == NULL) {
+        value = ehr_result_value(before, 0, EHR_BEFORE_DOCTOR);
+        booking->doctor = ehr_request_text(req, &value);
+    }
+
+    if (booking->length == 0) {
+        value = ehr_result_value(before, 0, EHR_BEFORE_MINUTES);
+        booking->length = ngx_atoi(value.data, value.len);
+    }
+
+    if (booking->start == NULL) {
+        value = ehr_result_value(before, 0, EHR_BEFORE_START);
+        booking->second = ngx_atotm(value.data, value.len);
     }
 }
 

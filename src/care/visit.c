@@ -26,13 +26,6 @@ ehr_series_cancel(ehr_request_t *req)
 
 
 ngx_int_t
-ehr_follow_up_create(ehr_request_t *req)
-{
-    return ehr_action_make(req, EHR_QUERY_FOLLOW_UP_BOOK);
-}
-
-
-ngx_int_t
 ehr_visit_arrive(ehr_request_t *req)
 {
     return ehr_action_change(req, EHR_QUERY_VISIT_ARRIVE);

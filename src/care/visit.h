@@ -1,6 +1,5 @@
 /*
- * What follows a booking: series and follow-ups, the visit at the clinic,
- * notifications.
+ * What follows a booking: series, the visit at the clinic, notifications.
  */
 
 #ifndef EHR_VISIT_H
@@ -11,7 +10,6 @@
 /* Route handlers. */
 ngx_int_t ehr_series_create(ehr_request_t *req);
 ngx_int_t ehr_series_cancel(ehr_request_t *req);
-ngx_int_t ehr_follow_up_create(ehr_request_t *req);
 ngx_int_t ehr_visit_arrive(ehr_request_t *req);
 ngx_int_t ehr_visit_begin(ehr_request_t *req);
 ngx_int_t ehr_visit_complete(ehr_request_t *req);

@@ -1,6 +1,7 @@
 /*
- * What the resource_*.c files share: abbreviations for descriptors and the
- * few fields that mean the same wherever they occur.  Not for other code.
+ * What files of descriptors share (resource_*.c, and what routes of care take
+ * and give): abbreviations, and the few fields that mean the same wherever
+ * they occur.  Not for other code.
  */
 
 #ifndef EHR_DESCRIBE_H
@@ -67,6 +68,33 @@
     { .name = "postalCode", .column = "postal_code",                         \
       .type = EHR_TYPE_TEXT, .format = EHR_FORMAT_LINE, .max = 20,           \
       .read = (may), .about = "Postal code." }
+
+/* What is booked along with doctor and patient, for the same time. */
+#define EHR_FIELDS_ROOM                                                      \
+    { .name = "roomId", .column = "room_id", .type = EHR_TYPE_UUID,          \
+      .reference = "rooms",                                                  \
+      .about = "The room; without one, that of the doctor's hours if it is " \
+               "free." },                                                    \
+    { .name = "equipmentIds", .column = "equipment_ids",                     \
+      .type = EHR_TYPE_UUID_LIST, .flags = EHR_NOT_NULL, .max = 10,          \
+      .reference = "equipment", .about = "Machines that are needed." }
+
+#define EHR_FIELD_VIRTUAL                                                    \
+    { .name = "isVirtual", .column = "is_virtual",                           \
+      .type = EHR_TYPE_BOOLEAN, .flags = EHR_NOT_NULL,                       \
+      .about = "Whether it takes place by video." }
+
+/* Doctor, start and length in one. */
+#define EHR_FIELD_SLOT                                                       \
+    { .name = "slotId", .column = "slot_id", .type = EHR_TYPE_TEXT,          \
+      .flags = EHR_NOT_NULL, .format = EHR_FORMAT_LINE, .min = 1, .max = 64, \
+      .about = "The id of a slot, instead of doctorId, start and "           \
+               "durationMinutes." }
+
+/* The token of one's own hold; `text` says of what. */
+#define EHR_FIELD_HOLD(text)                                                 \
+    { .name = "holdToken", .column = "hold_token", .type = EHR_TYPE_UUID,    \
+      .flags = EHR_NOT_NULL, .about = text }
 
 /* -- search by what someone typed ------------------------------------------ */
 

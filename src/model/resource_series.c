@@ -124,6 +124,12 @@ static const ehr_field_t  input_fields[] = {
       .flags = EHR_NOT_NULL, .values = conflict_rules,
       .about = "SKIP, as where it is left out: dates that cannot be had are "
                "reported and the others booked; FAIL: then none is." },
+
+    EHR_FIELDS_ROOM,
+
+    EHR_FIELD_VIRTUAL,
+
+    EHR_FIELD_HOLD("One's own hold of the first date, used up by this."),
 };
 
 const ehr_resource_t  ehr_input_series = {
@@ -184,6 +190,18 @@ static const ehr_field_t  fields[] = {
     { .name = "onConflict", .column = "on_conflict", .type = EHR_TYPE_ENUM,
       .flags = EHR_SHOWN, .values = conflict_rules,
       .about = "What was to happen with dates that cannot be had." },
+
+    { .name = "roomId", .column = "room_id", .type = EHR_TYPE_UUID,
+      .flags = EHR_READ_ONLY, .reference = "rooms",
+      .about = "The room that was asked for, for each." },
+
+    { .name = "equipmentIds", .column = "equipment_ids",
+      .type = EHR_TYPE_UUID_LIST, .flags = EHR_SHOWN, .max = 10,
+      .reference = "equipment", .about = "Machines that each needs." },
+
+    { .name = "isVirtual", .column = "is_virtual",
+      .type = EHR_TYPE_BOOLEAN, .flags = EHR_SHOWN,
+      .about = "Whether they take place by video." },
 
     { .name = "booked", .column = "booked", .type = EHR_TYPE_INTEGER,
       .flags = EHR_SHOWN, .about = "How many dates were booked." },

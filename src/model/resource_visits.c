@@ -56,7 +56,6 @@ const ehr_resource_t  ehr_input_visit = {
 /* -- a follow-up ----------------------------------------------------------- */
 
 
-/* In the order of the statement FOLLOW_UP_BOOK. */
 static const ehr_field_t  follow_up_fields[] = {
 
     { .name = "appointmentId", .column = "appointment_id",
@@ -84,6 +83,15 @@ static const ehr_field_t  follow_up_fields[] = {
 
     { .name = "reason", .column = "reason", .type = EHR_TYPE_TEXT,
       .max = 1000, .about = "Why the patient comes again." },
+
+    EHR_FIELDS_ROOM,
+
+    EHR_FIELD_VIRTUAL,
+
+    EHR_FIELD_HOLD("One's own hold of that time, used up by this; with "
+                   "start."),
+
+    EHR_FIELD_SLOT
 };
 
 const ehr_resource_t  ehr_input_follow_up = {

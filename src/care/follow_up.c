@@ -1,0 +1,113 @@
+/*
+ * A follow-up: an appointment that has from an earlier one what is not said of
+ * it, at a time or at the first that is free some days later.
+ */
+
+#include "../model/resources.h"
+#include "booking.h"
+
+
+static ngx_int_t ehr_follow_up_input(ehr_request_t *req,
+    ehr_booking_t *booking, ehr_values_t *values);
+static ngx_int_t ehr_follow_up_add(ehr_request_t *req,
+    ehr_booking_t *booking, const ehr_values_t *values, ehr_batch_t *batch);
+
+
+#define ehr_follow_up_value(values, name)                                    \
+    ehr_input_value(&ehr_input_follow_up, values, name).text
+
+
+ngx_int_t
+ehr_follow_up_create(ehr_request_t *req)
+{
+    ngx_int_t       rc;
+    ehr_values_t    values;
+    ehr_booking_t  *booking;
+
+    booking = ngx_pcalloc(req->pool, sizeof(ehr_booking_t));
+    if (booking == NULL) {
+        return NGX_ERROR;
+    }
+
+    req->state = booking;
+
+    rc = ehr_follow_up_input(req, booking, &values);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /* without a length it is as long as the earlier one, whose is not known
+     * here, or as its slot */
+
+    if ((booking->minutes || booking->earlier == NULL)
+        && ehr_booking_claim(req, booking) == NGX_BUSY
+        && req->key.len == 0)
+    {
+        return ehr_booking_taken(req, booking);
+    }
+
+    return ehr_booking_make(req, booking, &values, ehr_follow_up_add);
+}
+
+
+static ngx_int_t
+ehr_follow_up_input(ehr_request_t *req, ehr_booking_t *booking,
+    ehr_values_t *values)
+{
+    ngx_int_t            rc;
+    ehr_field_errors_t   errors;
+
+    if (ehr_request_check(req, &ehr_input_follow_up, values, &errors)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    booking->earlier = ehr_follow_up_value(values, "appointmentId");
+    booking->patient = ehr_follow_up_value(values, "patientId");
+    booking->doctor = ehr_follow_up_value(values, "doctorId");
+    booking->start = ehr_follow_up_value(values, "start");
+    booking->minutes = ehr_follow_up_value(values, "durationMinutes");
+    booking->room = ehr_follow_up_value(values, "roomId");
+    booking->equipment = ehr_follow_up_value(values, "equipmentIds");
+    booking->hold = ehr_follow_up_value(values, "holdToken");
+
+    rc = ehr_booking_time(req, booking,
+                          ehr_input_value(&ehr_input_follow_up, values,
+                                          "slotId"), &errors);
+
+    return (rc == NGX_OK) ? ehr_record_new_id(req, &booking->id) : rc;
+}
+
+
+static ngx_int_t
+ehr_follow_up_add(ehr_request_t *req, ehr_booking_t *booking,
+    const ehr_values_t *values, ehr_batch_t *batch)
+{
+    ehr_param_t  params[13];
+
+    ngx_memzero(params, sizeof(params));
+
+    params[0].value = (char *) booking->id.data;
+    params[1].value = booking->earlier;
+    params[2].value = booking->patient;
+    params[3].value = booking->doctor;
+    params[4].value = booking->start;
+    params[5].value = ehr_follow_up_value(values, "afterDays");
+    params[6].value = booking->minutes;
+    params[7].value = ehr_follow_up_value(values, "reason");
+    params[8].value = booking->room;
+    params[9].value = booking->equipment;
+    params[10].value = ehr_follow_up_value(values, "isVirtual");
+    params[11].value = booking->hold;
+    params[12].value = booking->is_claimed ? booking->seat : NULL;
+
+    booking->before = batch->n;
+
+    return (ehr_batch_add(batch, ehr_queries[EHR_QUERY_APPOINTMENT_LOOK], 1,
+                          &params[1])
+            == NGX_OK)
+           ? ehr_batch_add(batch, ehr_queries[EHR_QUERY_FOLLOW_UP_BOOK], 13,
+                           params)
+           : NGX_ERROR;
+}
