@@ -11,6 +11,7 @@ use JSON::PP;
 my $missing = '7f3b7d1c-5f0e-4c59-9d0a-3f6f0c1e2b4a';
 my $true = JSON::PP::true;
 my $v1 = '/api/v1';
+my $named = 0;
 
 for my $with (qw(engine database)) {
     my $env = start_environment(name => "appointments-$with", workers => 2,
@@ -37,6 +38,7 @@ sub appointments {
     subtest 'who may' => sub { who_may($env, $clinic) };
     subtest 'repeating' => sub { repeating($env, $clinic) };
     subtest 'moving' => sub { moving($env, $clinic) };
+    subtest 'moving by a slot' => sub { moving_by_slot($env, $clinic) };
     subtest 'cancelling' => sub { cancelling($env, $clinic) };
     subtest 'status' => sub { status($env, $clinic) };
     subtest 'emergencies' => sub { emergencies($env, $clinic) };
@@ -326,6 +328,75 @@ sub repeating {
         'without the key it is taken';
     is $env->sql('SELECT count(*) FROM ehr.appointments WHERE patient_id = '
         . "'$patient->{id}'"), 1, 'there is one';
+
+    # a refusal is not kept: it is asked again
+    my %other = (key => "b-$$", patientId => $clinic->patient->{id});
+    my $late = sub { $clinic->admin->post("$v1/appointments",
+        json => { %body, patientId => $other{patientId} },
+        headers => { 'Idempotency-Key' => $other{key} }) };
+    for my $n (1, 2) {
+        my $answer = $late->();
+        refuses($answer, 409, ['doctor'], 'taken, under a key of its own');
+        is scalar @{ $answer->{json}{data}{alternatives} }, 5,
+            'others are offered';
+    }
+    $patient->{client}->delete("$v1/appointments/$first->{data}{id}");
+    is $late->()->{status}, 201, 'free, it is booked';
+    is $post->()->{data}{id}, $first->{data}{id},
+        'and the first key still tells of the first';
+}
+
+# To what is taken, to what is its own, with what it needs.
+sub moving_by_slot {
+    my ($env, $clinic) = @_;
+    my ($doctor, $patient) = ($clinic->doctor, $clinic->patient(account => 1));
+    my @machines = map { $clinic->add('equipment', { clinicId => $clinic->id,
+        name => "M$_-" . ++$named })->{id} } 1, 2;
+    my $made = $clinic->booked($patient, $doctor, $clinic->at(18, '09:00'),
+        equipmentIds => [$machines[0]]);
+    my %slot = map { $_->{start} => $_->{id} } @{ $clinic->admin->get(
+        "$v1/doctors/$doctor/slots?from=" . $clinic->at(18, '09:00') . '&to='
+        . $clinic->at(18, '12:00'))->{data} };
+    my $move = sub { $patient->{client}->post("$v1/booking/reschedule",
+        json => { appointmentId => $made->{id}, @_ }) };
+
+    $clinic->booked($clinic->patient, $doctor, $clinic->at(18, '10:00'));
+    my $answer = $move->(slotId => $slot{ $clinic->at(18, '10:00') });
+    refuses($answer, 409, ['doctor'], 'a slot that is taken meanwhile');
+    is_deeply [map { $_->{start} } @{ $answer->{json}{data}{alternatives} }],
+        [map { $clinic->at(18, $_) }
+            '10:30', '11:00', '11:30', '12:00', '12:30'],
+        'the next are offered';
+    $clinic->booked($clinic->patient, $clinic->doctor,
+        $clinic->at(18, '10:30'),
+        equipmentIds => [$machines[0]]);
+    refuses($move->(start => $clinic->at(18, '10:30')), 409, ['equipment'],
+        'what it needs is busy');
+    is $move->(start => $clinic->at(18, '10:30'),
+        equipmentIds => [$machines[1]])->{status}, 200, 'another will do';
+    for my $more ([start => $clinic->at(18, '10:30')],
+        [slotId => $slot{ $clinic->at(18, '10:30') }],
+        [start => $clinic->at(18, '10:30'), doctorId => $doctor,
+            durationMinutes => 60],
+        [start => $clinic->at(18, '11:00'), doctorId => $doctor,
+            durationMinutes => 30],
+        [start => $clinic->at(18, '10:30'), durationMinutes => 90,
+            equipmentIds => [$machines[1]]])
+    {
+        $answer = $move->(@$more);
+        is $answer->{status}, 200, "its own time: @$more"
+            or diag $answer->{body};
+    }
+    refuses($move->(start => $clinic->at(18, '09:30')), 409, ['doctor'],
+        'so long it reaches into another');
+    is $env->sql("SELECT count(*) FROM ehr.claims
+        WHERE ref = '$made->{id}'"), 3, 'its claims are whole';
+    my $stranger = $clinic->patient(account => 1);
+    for my $start ('09:00', '10:00') {
+        is $stranger->{client}->post("$v1/booking/reschedule", json => {
+            appointmentId => $made->{id}, start => $clinic->at(18, $start) })
+            ->{status}, 404, "another's appointment is not there";
+    }
 }
 
 sub moving {

@@ -10,12 +10,15 @@ SELECT ehr.appointment_book($1::uuid, $2::uuid, $3::uuid, $4::timestamptz,
            $11::boolean, $12::text, NULL, NULL, $13::jsonb, $14::integer,
            CASE WHEN $11::boolean THEN ehr.meeting_url() END);
 
--- What an appointment has.
--- $1 id  → as APPOINTMENT_LOCK
+-- What an appointment has, and whether what it is moved to must be free.
+-- $1 id; $2 version or null  → as APPOINTMENT_LOCK; whether it must
 -- name: APPOINTMENT_LOOK
 SELECT t.doctor_id, t.room_id, array_to_json(t.equipment_ids)::text
            AS equipment_ids, t.duration_minutes,
-       extract(epoch FROM t.starts_at)::bigint AS start
+       extract(epoch FROM t.starts_at)::bigint AS start,
+       t.status IN ('SCHEDULED', 'CONFIRMED', 'RESCHEDULED')
+           AND t.overbook_reason IS NULL
+           AND t.version = coalesce($2::integer, t.version) AS is_bound
   FROM ehr.appointments t
  WHERE t.id = $1::uuid AND t.deleted_at IS NULL;
 

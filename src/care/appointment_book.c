@@ -34,14 +34,13 @@ ehr_appointment_book(ehr_request_t *req)
     /* an emergency that may overbook is never refused by the engine */
 
     if (ehr_record_value(req, &values, "overbookReason").text == NULL
-        && ehr_booking_claim(req, booking) == NGX_BUSY
-        && req->key.len == 0)
+        && ehr_booking_claim(req, booking) == NGX_BUSY)
     {
-        return ehr_booking_taken(req, booking);
+        rc = ehr_booking_refuse(req, booking, ehr_booking_failed);
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
     }
-
-    /* with a key this may be a repetition of what succeeded: only PostgreSQL
-     * knows */
 
     return ehr_booking_make(req, booking, &values, ehr_book_add);
 }
@@ -105,6 +104,9 @@ ehr_booking_make(ehr_request_t *req, ehr_booking_t *booking,
 
     req->failed = ehr_booking_failed;
 
+    /* one of many, and seldom refused: the engine has turned most away */
+    ehr_step_share(req, batch);
+
     return ehr_booking_send(req, booking, batch, ehr_record_made_done);
 }
 
@@ -130,7 +132,7 @@ ehr_book_add(ehr_request_t *req, ehr_booking_t *booking,
     params[10].value = ehr_record_value(req, values, "isVirtual").text;
     params[11].value = ehr_record_value(req, values, "overbookReason").text;
     params[12].value = ehr_record_value(req, values, "additionalData").text;
-    params[13].value = booking->is_claimed ? booking->seat : NULL;
+    params[13].value = ehr_booking_seat(booking);
 
     return ehr_batch_add(batch, ehr_queries[EHR_QUERY_APPOINTMENT_BOOK], 14,
                          params);

@@ -50,18 +50,28 @@ typedef struct {
     int64_t                 second;         /* of the start */
     ngx_uint_t              length;         /* minutes, 0: unknown yet */
 
+    /* what it has now, and is not in its own way: ids as text, and when */
+    ngx_str_t               own;
+    int64_t                 own_second;
+    ngx_uint_t              own_length;
+
     /* what the engine said */
     ehr_engine_uuid_t       act;
     ehr_field_errors_t      taken;          /* names of what is busy */
-    char                    seat[NGX_INT_T_LEN + 1];
+    char                    seat[NGX_INT_T_LEN + 1];    /* or "" */
     unsigned                is_claimed:1;   /* held in the engine */
     unsigned                is_known:1;     /* taken, as the engine knows */
+    unsigned                is_final:1;     /* by what was committed */
 } ehr_booking_t;
+
+/* The seat that is claimed in the engine, as a parameter. */
+#define ehr_booking_seat(booking)                                            \
+    ((booking)->seat[0] ? (booking)->seat : NULL)
 
 /* Columns of APPOINTMENT_LOCK and _LOOK. */
 enum {
     EHR_BEFORE_DOCTOR, EHR_BEFORE_ROOM, EHR_BEFORE_EQUIPMENT,
-    EHR_BEFORE_MINUTES, EHR_BEFORE_START
+    EHR_BEFORE_MINUTES, EHR_BEFORE_START, EHR_BEFORE_IS_BOUND
 };
 
 /*
@@ -77,14 +87,14 @@ ngx_int_t ehr_booking_time(ehr_request_t *req, ehr_booking_t *booking,
 /* -- the engine's part (booking_claim.c) ----------------------------------- */
 
 /*
- * Claims what is wanted in the engine until the batch is over.  NGX_OK: it is
- * claimed, or PostgreSQL must be asked.  NGX_BUSY: it is taken for certain,
- * booking->taken says what.
+ * Claims what is wanted in the engine until the batch is over, but for what is
+ * its own already.  NGX_OK: it is claimed, or PostgreSQL must be asked.
+ * NGX_BUSY: it is taken for certain, booking->taken says what.
  */
 ngx_int_t ehr_booking_claim(ehr_request_t *req, ehr_booking_t *booking);
 
 /* Sends the batch of a booking; whatever becomes of request and batch, the
- * claim is settled. */
+ * claim is settled.  NGX_ERROR: it was destroyed. */
 ngx_int_t ehr_booking_send(ehr_request_t *req, ehr_booking_t *booking,
     ehr_batch_t *batch, ehr_step_pt step);
 
@@ -122,6 +132,20 @@ void ehr_booking_released(ngx_str_t doctor, ngx_str_t room,
 
 /* 409 that names what is taken and offers the next free slots. */
 ngx_int_t ehr_booking_taken(ehr_request_t *req, ehr_booking_t *booking);
+
+/*
+ * The same for what the engine refused, in the step it was refused in.  Under
+ * a key it may be the repetition of what succeeded: that is looked up, and
+ * `failed` answers it.  NGX_DECLINED: PostgreSQL must decide, for what is in
+ * the way may be the first attempt, still under way.
+ */
+ngx_int_t ehr_booking_refuse(ehr_request_t *req, ehr_booking_t *booking,
+    ehr_step_pt failed);
+
+/* What is not asked for is as `before`, a row of APPOINTMENT_LOCK or _LOOK,
+ * says. */
+void ehr_booking_complete(ehr_request_t *req, ehr_booking_t *booking,
+    const PGresult *before);
 
 /* failed handler of what books: the above when time was taken, the first
  * answer to a repetition, else as ehr_step_failed().  req->state is the

@@ -17,6 +17,7 @@
 
 typedef struct {
     ehr_engine_item_t       items[EHR_ENGINE_ITEMS];
+    const char             *fields[EHR_ENGINE_ITEMS];   /* as refusals say */
     size_t                  n;
 } ehr_claim_t;
 
@@ -24,15 +25,18 @@ typedef struct {
 static ngx_int_t ehr_claim_items(ehr_engine_t *engine,
     ehr_booking_t *booking, ehr_claim_t *claim);
 static ngx_int_t ehr_claim_length(ehr_engine_t *engine,
-    ehr_booking_t *booking, ehr_claim_t *claim);
+    ehr_booking_t *booking);
 static ngx_int_t ehr_claim_add(ehr_engine_t *engine,
-    ehr_engine_kind_t kind, const char *uuid, ehr_claim_t *claim);
-static ngx_int_t ehr_claim_add_list(ehr_engine_t *engine, const char *list,
+    ehr_engine_kind_t kind, const char *uuid, ehr_booking_t *booking,
     ehr_claim_t *claim);
+static int ehr_claim_is_own(ehr_booking_t *booking, const char *uuid);
+static ngx_int_t ehr_claim_find(ehr_engine_t *engine, ehr_engine_kind_t kind,
+    const char *text, int32_t *resource);
+static const char *ehr_claim_listed(const char **list, const char *end);
 static ngx_int_t ehr_claim_taken(ehr_booking_t *booking,
     const ehr_claim_t *claim);
 static void ehr_claim_over(ehr_batch_t *batch, void *data);
-static void ehr_claim_release(ehr_engine_kind_t kind, const u_char *uuid,
+static void ehr_claim_release(ehr_engine_kind_t kind, const char *text,
     size_t len);
 
 
@@ -46,10 +50,10 @@ ehr_booking_claim(ehr_request_t *req, ehr_booking_t *booking)
     ehr_engine_t         *engine = ehr_slot_engine();
     ehr_engine_result_t   result;
 
-    /* a hold, and an appointment that moves, are in its own way there */
+    /* a hold is in its own way there */
 
     if (engine == NULL || booking->hold || booking->doctor == NULL
-        || booking->start == NULL || booking->second <= ngx_time())
+        || booking->second <= ngx_time())
     {
         return NGX_OK;
     }
@@ -59,7 +63,8 @@ ehr_booking_claim(ehr_request_t *req, ehr_booking_t *booking)
     if (ehr_claim_items(engine, booking, &claim) != NGX_OK
         || ehr_uuid_parse((ehr_uuid_t *) booking->act.bytes,
                           booking->id.data, booking->id.len)
-           != NGX_OK)
+           != NGX_OK
+        || claim.n == 0)
     {
         return NGX_OK;
     }
@@ -75,8 +80,11 @@ ehr_booking_claim(ehr_request_t *req, ehr_booking_t *booking)
 
     if (result == EHR_ENGINE_OK) {
         booking->is_claimed = 1;
-        ngx_sprintf((u_char *) booking->seat, "%ud%Z",
-                    (uint32_t) claim.items[0].seat);
+
+        if (ngx_strcmp(claim.fields[0], "doctor") == 0) {
+            ngx_sprintf((u_char *) booking->seat, "%ud%Z",
+                        (uint32_t) claim.items[0].seat);
+        }
     }
 
     return NGX_OK;
@@ -90,28 +98,32 @@ static ngx_int_t
 ehr_claim_items(ehr_engine_t *engine, ehr_booking_t *booking,
     ehr_claim_t *claim)
 {
-    size_t     i;
-    ngx_int_t  rc;
+    ngx_int_t    rc;
+    const char  *list, *uuid;
 
-    rc = ehr_claim_add(engine, EHR_ENGINE_DOCTOR, booking->doctor, claim);
+    rc = ehr_claim_length(engine, booking);
 
     if (rc == NGX_OK) {
-        rc = ehr_claim_length(engine, booking, claim);
+        rc = ehr_claim_add(engine, EHR_ENGINE_DOCTOR, booking->doctor,
+                           booking, claim);
     }
 
     if (rc == NGX_OK && booking->room) {
-        rc = ehr_claim_add(engine, EHR_ENGINE_ROOM, booking->room, claim);
+        rc = ehr_claim_add(engine, EHR_ENGINE_ROOM, booking->room, booking,
+                           claim);
     }
 
-    if (rc == NGX_OK && booking->equipment) {
-        rc = ehr_claim_add_list(engine, booking->equipment, claim);
-    }
+    list = booking->equipment;
 
-    for (i = 0; i < claim->n; i++) {
-        claim->items[i].from = (ehr_engine_time_t) (booking->second
-                                                    / EHR_SLOT_STEP);
-        claim->items[i].to = claim->items[i].from
-                             + booking->length * 60 / EHR_SLOT_STEP;
+    while (rc == NGX_OK && list) {
+        uuid = ehr_claim_listed(&list, list + ngx_strlen(list));
+
+        if (uuid == NULL) {
+            break;
+        }
+
+        rc = ehr_claim_add(engine, EHR_ENGINE_EQUIPMENT, uuid, booking,
+                           claim);
     }
 
     return rc;
@@ -121,10 +133,10 @@ ehr_claim_items(ehr_engine_t *engine, ehr_booking_t *booking,
 /* A booking without a length is as long as its slot. */
 
 static ngx_int_t
-ehr_claim_length(ehr_engine_t *engine, ehr_booking_t *booking,
-    ehr_claim_t *claim)
+ehr_claim_length(ehr_engine_t *engine, ehr_booking_t *booking)
 {
     size_t              n;
+    int32_t             doctor;
     ehr_engine_time_t   start;
     ehr_engine_slot_t   slot;
 
@@ -134,9 +146,11 @@ ehr_claim_length(ehr_engine_t *engine, ehr_booking_t *booking,
 
     start = (ehr_engine_time_t) (booking->second / EHR_SLOT_STEP);
 
-    if (ehr_engine_slots(engine, claim->items[0].resource, start, start + 1,
-                         0, EHR_ENGINE_ALSO_FULL, &slot, 1, &n)
-        != EHR_ENGINE_OK
+    if (ehr_claim_find(engine, EHR_ENGINE_DOCTOR, booking->doctor, &doctor)
+        != NGX_OK
+        || ehr_engine_slots(engine, doctor, start, start + 1, 0,
+                            EHR_ENGINE_ALSO_FULL, &slot, 1, &n)
+           != EHR_ENGINE_OK
         || n == 0)
     {
         return NGX_DECLINED;
@@ -150,52 +164,79 @@ ehr_claim_length(ehr_engine_t *engine, ehr_booking_t *booking,
 
 static ngx_int_t
 ehr_claim_add(ehr_engine_t *engine, ehr_engine_kind_t kind,
-    const char *text, ehr_claim_t *claim)
+    const char *uuid, ehr_booking_t *booking, ehr_claim_t *claim)
 {
-    ehr_uuid_t          uuid;
     ehr_engine_item_t  *item = &claim->items[claim->n];
 
-    if (claim->n == EHR_ENGINE_ITEMS
-        || ehr_uuid_parse(&uuid, (u_char *) text, EHR_UUID_TEXT) != NGX_OK)
-    {
+    if (ehr_claim_is_own(booking, uuid)) {
+        return NGX_OK;
+    }
+
+    if (claim->n == EHR_ENGINE_ITEMS) {
         return NGX_DECLINED;
     }
 
     ngx_memzero(item, sizeof(ehr_engine_item_t));
 
-    if (ehr_engine_find(engine, kind, ehr_slot_engine_uuid(&uuid),
-                        &item->resource)
-        != EHR_ENGINE_OK)
-    {
-        return NGX_DECLINED;
-    }
+    item->from = (ehr_engine_time_t) (booking->second / EHR_SLOT_STEP);
+    item->to = item->from + booking->length * 60 / EHR_SLOT_STEP;
 
-    claim->n++;
+    claim->fields[claim->n++] = (kind == EHR_ENGINE_DOCTOR) ? "doctor"
+                                : (kind == EHR_ENGINE_ROOM) ? "room"
+                                : "equipment";
 
-    return NGX_OK;
+    return ehr_claim_find(engine, kind, uuid, &item->resource);
 }
 
 
-/* "{uuid,uuid}" as the descriptor converted it. */
+/* Whether it has this already for some of the time: what the engine knows to
+ * be busy then may be because of that. */
+
+static int
+ehr_claim_is_own(ehr_booking_t *booking, const char *uuid)
+{
+    return booking->own.len
+           && booking->second < booking->own_second
+                                + (int64_t) booking->own_length * 60
+           && booking->own_second < booking->second
+                                    + (int64_t) booking->length * 60
+           && ngx_strlcasestrn(booking->own.data,
+                               booking->own.data + booking->own.len,
+                               (u_char *) uuid, EHR_UUID_TEXT - 1)
+              != NULL;
+}
+
 
 static ngx_int_t
-ehr_claim_add_list(ehr_engine_t *engine, const char *list,
-    ehr_claim_t *claim)
+ehr_claim_find(ehr_engine_t *engine, ehr_engine_kind_t kind,
+    const char *text, int32_t *resource)
 {
-    ngx_int_t    rc = NGX_OK;
-    const char  *p;
+    ehr_uuid_t  uuid;
 
-    for (p = list; rc == NGX_OK && *p; p += *p ? 1 : 0) {
-        if (ngx_strlen(p) > EHR_UUID_TEXT
-            && (*p == '{' || *p == ','))
-        {
-            p++;
-            rc = ehr_claim_add(engine, EHR_ENGINE_EQUIPMENT, p, claim);
-            p += EHR_UUID_TEXT - 1;
+    return ehr_uuid_parse(&uuid, (u_char *) text, EHR_UUID_TEXT) == NGX_OK
+           && ehr_engine_find(engine, kind, ehr_slot_engine_uuid(&uuid),
+                              resource)
+              == EHR_ENGINE_OK
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* The next of {uuid,uuid}, as the descriptor converted it, or of
+ * ["uuid","uuid"], as array_to_json() writes it; NULL: no more. */
+
+static const char *
+ehr_claim_listed(const char **list, const char *end)
+{
+    const char  *uuid;
+
+    for (uuid = *list; end - uuid > EHR_UUID_TEXT; uuid++) {
+        if (ngx_strchr("{}[],\" ", *uuid) == NULL) {
+            *list = uuid + EHR_UUID_TEXT;
+            return uuid;
         }
     }
 
-    return rc;
+    return NULL;
 }
 
 
@@ -213,12 +254,16 @@ ehr_claim_taken(ehr_booking_t *booking, const ehr_claim_t *claim)
 
     booking->taken.n = 0;
     booking->taken.forbidden = 0;
+    booking->is_final = 0;
 
     for (i = 0; i < claim->n; i++) {
 
         switch (claim->items[i].why) {
 
         case EHR_ENGINE_IS_BUSY:
+            booking->is_final = 1;
+            break;
+
         case EHR_ENGINE_IS_TENTATIVE:
             break;
 
@@ -230,8 +275,7 @@ ehr_claim_taken(ehr_booking_t *booking, const ehr_claim_t *claim)
             continue;
         }
 
-        field = (i == 0) ? "doctor"
-                : (i == 1 && booking->room) ? "room" : "equipment";
+        field = claim->fields[i];
 
         if (booking->taken.n
             && ngx_strcmp(booking->taken.items[booking->taken.n - 1].field,
@@ -258,9 +302,6 @@ ehr_booking_send(ehr_request_t *req, ehr_booking_t *booking,
     ehr_batch_t *batch, ehr_step_pt step)
 {
     ehr_engine_uuid_t  *act;
-
-    /* one of many, and seldom refused: the engine has turned most away */
-    ehr_step_share(req, batch);
 
     if (booking->is_claimed) {
         act = ngx_palloc(batch->pool, sizeof(ehr_engine_uuid_t));
@@ -334,40 +375,34 @@ ehr_booking_reply_freed(ehr_request_t *req, PGresult *result)
 void
 ehr_booking_released(ngx_str_t doctor, ngx_str_t room, ngx_str_t equipment)
 {
-    u_char  *p, *end;
+    const char  *list, *uuid;
 
     if (ehr_worker.engine == NULL) {
         return;
     }
 
-    ehr_claim_release(EHR_ENGINE_DOCTOR, doctor.data, doctor.len);
-    ehr_claim_release(EHR_ENGINE_ROOM, room.data, room.len);
+    ehr_claim_release(EHR_ENGINE_DOCTOR, (char *) doctor.data, doctor.len);
+    ehr_claim_release(EHR_ENGINE_ROOM, (char *) room.data, room.len);
 
-    /* ["uuid","uuid"], as array_to_json() writes it */
+    list = (char *) equipment.data;
 
-    end = equipment.data + equipment.len;
-
-    for (p = equipment.data; p < end; p++) {
-        if (*p == '"' && end - p > EHR_UUID_TEXT) {
-            ehr_claim_release(EHR_ENGINE_EQUIPMENT, p + 1, EHR_UUID_TEXT);
-            p += EHR_UUID_TEXT + 1;
-        }
+    while (equipment.len
+           && (uuid = ehr_claim_listed(&list, (char *) equipment.data
+                                              + equipment.len)))
+    {
+        ehr_claim_release(EHR_ENGINE_EQUIPMENT, uuid, EHR_UUID_TEXT);
     }
 }
 
 
 static void
-ehr_claim_release(ehr_engine_kind_t kind, const u_char *text, size_t len)
+ehr_claim_release(ehr_engine_kind_t kind, const char *text, size_t len)
 {
     int32_t        resource;
-    ehr_uuid_t     uuid;
     ehr_engine_t  *engine = ehr_worker.engine;
 
     if (len == EHR_UUID_TEXT
-        && ehr_uuid_parse(&uuid, text, len) == NGX_OK
-        && ehr_engine_find(engine, kind, ehr_slot_engine_uuid(&uuid),
-                           &resource)
-           == EHR_ENGINE_OK)
+        && ehr_claim_find(engine, kind, text, &resource) == NGX_OK)
     {
         ehr_engine_releasing(engine, resource,
                              ehr_claim_now(engine) + EHR_RELEASE_GRACE);

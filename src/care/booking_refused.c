@@ -9,10 +9,9 @@
 #define EHR_ALTERNATIVES  5
 
 
-static void ehr_booking_complete(ehr_request_t *req, ehr_booking_t *booking,
-    const PGresult *before);
 static int ehr_booking_names_patient(const ehr_batch_t *batch);
 static int ehr_booking_is_taken(const ehr_batch_t *batch);
+static void ehr_booking_is_first(ehr_request_t *req, ehr_batch_t *batch);
 static ngx_int_t ehr_booking_ask_others(ehr_request_t *req,
     const ehr_slot_wish_t *wish);
 static void ehr_booking_others(ehr_request_t *req, ehr_batch_t *batch);
@@ -46,18 +45,11 @@ ehr_booking_failed(ehr_request_t *req, ehr_batch_t *batch)
 
     ehr_database_refusal(&batch->error, NULL, req->pool, &refusal,
                          &booking->taken);
-    req->failed = NULL;
-
-    if (ehr_booking_taken(req, booking) == NGX_ERROR) {
-        ehr_reply_message(req, NGX_HTTP_INTERNAL_SERVER_ERROR,
-                          EHR_MESSAGE_INTERNAL_ERROR);
-    }
+    ehr_booking_is_first(req, batch);
 }
 
 
-/* What is not asked for is as it was: others like it are offered. */
-
-static void
+void
 ehr_booking_complete(ehr_request_t *req, ehr_booking_t *booking,
     const PGresult *before)
 {
@@ -103,6 +95,52 @@ ehr_booking_is_taken(const ehr_batch_t *batch)
     return ngx_strcmp(batch->error.sqlstate, "EH409") == 0
            && ehr_message_find((char *) message->data, message->len)
               == EHR_MESSAGE_SLOT_TAKEN;
+}
+
+
+ngx_int_t
+ehr_booking_refuse(ehr_request_t *req, ehr_booking_t *booking,
+    ehr_step_pt failed)
+{
+    ehr_batch_t  *batch;
+
+    if (req->key.len == 0) {
+        return ehr_booking_taken(req, booking);
+    }
+
+    if (!booking->is_final) {
+        return NGX_DECLINED;
+    }
+
+    /* the key's lock is free once the first attempt is over and seen */
+
+    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
+    if (batch == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ehr_step_idempotency(req, batch) != NGX_OK) {
+        ehr_batch_destroy(batch);
+        return NGX_ERROR;
+    }
+
+    req->failed = failed;
+
+    return ehr_step_send(req, batch, ehr_booking_is_first);
+}
+
+
+/* No repetition: it is refused as it would be without a key. */
+
+static void
+ehr_booking_is_first(ehr_request_t *req, ehr_batch_t *batch)
+{
+    req->failed = NULL;
+
+    if (ehr_booking_taken(req, req->state) == NGX_ERROR) {
+        ehr_reply_message(req, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                          EHR_MESSAGE_INTERNAL_ERROR);
+    }
 }
 
 

@@ -40,10 +40,12 @@ ehr_follow_up_create(ehr_request_t *req)
      * here, or as its slot */
 
     if ((booking->minutes || booking->earlier == NULL)
-        && ehr_booking_claim(req, booking) == NGX_BUSY
-        && req->key.len == 0)
+        && ehr_booking_claim(req, booking) == NGX_BUSY)
     {
-        return ehr_booking_taken(req, booking);
+        rc = ehr_booking_refuse(req, booking, ehr_booking_failed);
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
     }
 
     return ehr_booking_make(req, booking, &values, ehr_follow_up_add);
@@ -84,7 +86,10 @@ static ngx_int_t
 ehr_follow_up_add(ehr_request_t *req, ehr_booking_t *booking,
     const ehr_values_t *values, ehr_batch_t *batch)
 {
-    ehr_param_t  params[13];
+    ehr_param_t  params[13], earlier[2];
+
+    ngx_memzero(earlier, sizeof(earlier));
+    earlier[0].value = booking->earlier;
 
     ngx_memzero(params, sizeof(params));
 
@@ -100,12 +105,12 @@ ehr_follow_up_add(ehr_request_t *req, ehr_booking_t *booking,
     params[9].value = booking->equipment;
     params[10].value = ehr_follow_up_value(values, "isVirtual");
     params[11].value = booking->hold;
-    params[12].value = booking->is_claimed ? booking->seat : NULL;
+    params[12].value = ehr_booking_seat(booking);
 
     booking->before = batch->n;
 
-    return (ehr_batch_add(batch, ehr_queries[EHR_QUERY_APPOINTMENT_LOOK], 1,
-                          &params[1])
+    return (ehr_batch_add(batch, ehr_queries[EHR_QUERY_APPOINTMENT_LOOK], 2,
+                          earlier)
             == NGX_OK)
            ? ehr_batch_add(batch, ehr_queries[EHR_QUERY_FOLLOW_UP_BOOK], 13,
                            params)

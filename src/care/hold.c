@@ -34,8 +34,11 @@ ehr_hold_take(ehr_request_t *req)
         return rc;
     }
 
-    if (ehr_booking_claim(req, booking) == NGX_BUSY && req->key.len == 0) {
-        return ehr_booking_taken(req, booking);
+    if (ehr_booking_claim(req, booking) == NGX_BUSY) {
+        rc = ehr_booking_refuse(req, booking, ehr_hold_failed);
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
     }
 
     return ehr_hold_send(req, booking);
@@ -93,6 +96,7 @@ ehr_hold_send(ehr_request_t *req, ehr_booking_t *booking)
     }
 
     req->failed = ehr_hold_failed;
+    ehr_step_share(req, batch);
 
     return ehr_booking_send(req, booking, batch, ehr_hold_taken);
 }
@@ -112,7 +116,7 @@ ehr_hold_add(ehr_request_t *req, ehr_booking_t *booking, ehr_batch_t *batch)
     params[4].value = booking->minutes;
     params[5].value = booking->room;
     params[6].value = booking->equipment;
-    params[7].value = booking->is_claimed ? booking->seat : NULL;
+    params[7].value = ehr_booking_seat(booking);
 
     if (req->key.len
         && ehr_idempotency_params(req, &params[8]) != NGX_OK)
