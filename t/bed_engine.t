@@ -7,6 +7,7 @@
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use EHR::Test;
+use EHR::Test::BedEngine;
 use EHR::Test::Booking;
 use EHR::Test::Checker;
 use EHR::Test::Client;
@@ -141,7 +142,7 @@ subtest 'many at once' => sub {
         'the others hear what is free next';
 };
 
-check_stays('after all of that');
+check_memory('after all of that');
 is metric('ehr_feed_loads_total'), 1, 'the feed took every change';
 
 subtest 'counts from memory' => sub {
@@ -165,7 +166,7 @@ for my $event (['a reload', sub { $env->reload }],
     $event->[1]->();
     wait_until(20, sub { (metric('ehr_feed_loads_total') || 0) > $loads
         || (metric('ehr_feed_loads_total') || 0) < $loads });
-    check_stays("after $event->[0]");
+    check_memory("after $event->[0]");
 }
 
 subtest 'a zone too small' => sub {
@@ -201,40 +202,13 @@ done_testing;
 
 # -----------------------------------------------------------------------------
 
-# As many stays and beds as the database has, and no free bed that is taken.
-sub check_stays {
+sub check_memory {
     my ($when) = @_;
-    ok until_engine_is_live(fresh()), "$when: the engine is live";
-    ok wait_until(15, sub {
-        metric('ehr_availability_room{of="stays",is="used"}') == claims()
-    }), 'it has the claims of the database';
-    ok same_counts(), 'it counts them by ward, class and status';
-    is metric('ehr_availability_room{of="beds",is="used"}'),
-        $env->sql('SELECT count(*) FROM ehr.beds WHERE deleted_at IS NULL'),
-        'and its beds';
-}
-
-# Asked twice, for the first answer may be PostgreSQL's.
-sub same_counts {
-    my $client = client('admin', $env);
-    my $true = $env->sql("SELECT string_agg(t, ' ') FROM (SELECT concat_ws(',',"
-        . ' r.ward_id, r.room_class_id, ' . join(', ', map {
-            "count(*) FILTER (WHERE b.status = '$_')" } qw(AVAILABLE OCCUPIED
-            RESERVED CLEANING OUT_OF_SERVICE)) . ') AS t FROM ehr.beds b'
-        . ' JOIN ehr.ward_rooms r ON r.id = b.ward_room_id'
-        . ' WHERE b.deleted_at IS NULL GROUP BY r.ward_id, r.room_class_id'
-        . ' ORDER BY r.ward_id, r.room_class_id) AS a');
-
-    return wait_until(15, sub {
-        my $told;
-        for (1 .. 2) {
-            my $now = $client->get('/api/v1/occupancy')->{data}{now};
-            $told = join ' ', sort map { join ',', @$_{qw(wardId roomClassId
-                available occupied reserved cleaning outOfService)} }
-                @{ $now->{wards} };
-        }
-        return $told eq $true;
-    });
+    subtest "$when: memory and database" => sub {
+        check_bed_engine($env, port => $env->port,
+            token => accounts($env)->token('admin'),
+            wards => [$hospital->wards]);
+    };
 }
 
 # nginx begins anew with a zone of that size.

@@ -9,7 +9,8 @@ use EHR::Test::Together qw(at_once);
 use JSON::PP ();
 
 my $crowd = 500;
-my $env = chaos_environment(name => 'beds', edit => sub {
+my $env = chaos_environment(name => 'beds',
+    pg_settings => 'log_error_verbosity = default', edit => sub {
     my ($conf) = @_;
     $conf =~ s/(worker_connections)\s+\d+;/$1 4096;/ or die;
     return $conf;

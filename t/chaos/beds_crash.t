@@ -7,7 +7,8 @@ use EHR::Test::Beds;
 use EHR::Test::Chaos;
 use EHR::Test::Proxy;
 
-my $env = chaos_environment(name => 'beds-crash', workers => 3, no_nginx => 1);
+my $env = chaos_environment(name => 'beds-crash', workers => 3, no_nginx => 1,
+    pg_settings => 'log_error_verbosity = default');
 my $proxy = EHR::Test::Proxy->start($env);
 $env->reconfigure(conninfo => $proxy->conninfo('ehr_app'));
 $env->make_files;

@@ -12,8 +12,8 @@ package EHR::Test::Beds;
 #   I1  each acknowledged act is in the database, and nothing else is
 #   I2  nobody lies in two beds, nobody shares one; beds, claims, movements
 #       and admissions say the same
-#   I3  what the engine tells of the wards is what the database has, once it
-#       is quiet
+#   I3  what each node has in memory is what the database has, bed by bed
+#       (EHR::Test::BedEngine)
 #   I4  an act of unknown outcome, repeated with its key, is there once
 #   I5  each act has one audit row
 #
@@ -26,6 +26,7 @@ use warnings;
 use EHR::Test;
 use EHR::Test::Actors qw(check_ends settle check_audit none summary describe
     is_open is_done);
+use EHR::Test::BedEngine;
 use EHR::Test::Booking qw(iso until_engine_is_live);
 use EHR::Test::Checker qw(wait_until);
 use EHR::Test::Client;
@@ -286,6 +287,8 @@ sub check_beds {
             needed => $option{needed} || [qw(admission transfer status)]);
         check_refusals($records);
         my $known = settle($load, $records);
+        check_bed_engine($env, port => $_, token => $load->{tokens}[0],
+            wards => $load->{wards}) for @{ $load->{ports} };
         check_made($env, $load, $records, $known);
         check_states($env, $records, $known);
         check_movements($env, $load, $records, $known);
@@ -299,7 +302,6 @@ sub check_beds {
             beside => { status => 1 });
         check_statuses($env, $load, $records);
         check_wards($env);
-        check_engine($env, $load);
         summary($records);
         tell_deadlocks($env);
         $more->done_testing;
@@ -515,50 +517,13 @@ sub check_wards {
         for sort keys %never;
 }
 
-# -- I3: engine and database --------------------------------------------------
-
-sub check_engine {
-    my ($env, $load) = @_;
-
-    for my $port (@{ $load->{ports} }) {
-        my $client = EHR::Test::Client->new(port => $port,
-            token => $load->{tokens}[0]);
-        $more->ok(until_engine_is_live($client), 'the engine is live');
-        for my $ward (@{ $load->{wards} }) {
-            my ($told, $true);
-            # a claim of unknown outcome stays until its batch's deadline
-            my $same = wait_until(15, sub {
-                $told = beds_told($client, $ward);
-                $true = beds_true($env, $ward);
-                return $told eq $true;
-            });
-            $more->ok($same, 'I3: the board of a ward is the database\'s')
-                or $more->diag("told:\n$told\ntrue:\n$true");
-        }
-    }
-}
-
-sub beds_true {
-    my ($env, $ward) = @_;
-    return $env->sql("SELECT b.id || ' ' || b.status FROM ehr.beds b JOIN"
-        . " ehr.ward_rooms w ON w.id = b.ward_room_id WHERE w.ward_id ="
-        . " '$ward' AND b.deleted_at IS NULL ORDER BY 1");
-}
-
-sub beds_told {
-    my ($client, $ward) = @_;
-    my $answer = $client->get("/api/v1/wards/$ward/board");
-    return "status $answer->{status}" if $answer->{status} != 200;
-    return join "\n", sort map { "$_->{bedId} $_->{status}" }
-        map { @{ $_->{beds} } } @{ $answer->{data}{rooms} };
-}
-
 # What PostgreSQL had to break; the module tries once more, so that nobody
 # hears of it (check_ends).
 sub tell_deadlocks {
     my ($env) = @_;
-    my @said = read_file($env->database_log) =~ /deadlock detected/g;
-    $more->note(scalar(@said) . ' deadlocks so far') if @said;
+    my @said = read_file($env->database_log) =~ /deadlock detected\n
+        ((?:\t.*\n|.*\ (?:DETAIL|CONTEXT):.*\n|.*\ HINT:.*\n)*)/gx;
+    $more->note(scalar(@said) . ' deadlocks so far', @said) if @said;
 }
 
 1;

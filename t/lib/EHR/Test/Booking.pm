@@ -36,6 +36,7 @@ use Time::HiRes qw(time);
 our @ISA = qw(EHR::Test::Actors);
 our @EXPORT = qw(booking_place start_bookings check_bookings iso engine_is_live
     until_engine_is_live);
+our @EXPORT_OK = qw(difference);
 
 my $more = Test::More->builder;
 my $loads = 0;
