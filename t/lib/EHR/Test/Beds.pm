@@ -35,7 +35,8 @@ use Exporter qw(import);
 use Time::HiRes qw(time);
 
 our @ISA = qw(EHR::Test::Actors);
-our @EXPORT = qw(start_beds check_beds check_wards until_engine_is_live @acts);
+our @EXPORT = qw(start_beds check_beds check_wards tell_deadlocks
+    until_engine_is_live @acts);
 
 my $more = Test::More->builder;
 my %good = (admission => 201, plan => 201, newborn => 201,
