@@ -263,10 +263,11 @@ ehr_bed_wish_uuid(const char *text, ehr_uuid_t *room,
 
 
 /*
- * Whether PostgreSQL would certainly refuse because of the bed.  Not who would
- * wait, nor who may be repeating what succeeded.  A bed that is named may be
- * cleaned, reserved or the patient's own; only that somebody lies in it, or is
- * just being laid, is told here.
+ * Whether PostgreSQL would certainly refuse because of the bed, and with these
+ * words.  Not who would wait, nor who may be repeating what succeeded, nor who
+ * lies in a bed already, which is not known here.  A bed that is named may be
+ * cleaned or reserved; only that somebody lies in it, or is just being laid,
+ * is told here.
  */
 
 static ngx_uint_t
@@ -277,7 +278,7 @@ ehr_bed_is_refused(ehr_request_t *req, ehr_admission_t *admission,
 
     waits = ehr_admission_wish(req, admission, "waits");
 
-    if (req->key.len || (waits && waits[0] == 't')) {
+    if (req->key.len || admission->moves || (waits && waits[0] == 't')) {
         return 0;
     }
 
@@ -290,7 +291,7 @@ ehr_bed_is_refused(ehr_request_t *req, ehr_admission_t *admission,
         return found->why != EHR_ENGINE_BED_IS_HELD;
     }
 
-    return !wish->is_planned && !admission->moves
+    return !wish->is_planned
            && (found->why == EHR_ENGINE_BED_IS_HELD
                || (found->why == EHR_ENGINE_BED_IS_NOT_AVAILABLE
                    && found->status == EHR_ENGINE_BED_OCCUPIED));
