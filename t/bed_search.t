@@ -90,6 +90,23 @@ sub by_patient {
     is found("$here&freeFor=$man&equipment=OXYGEN"), 'full',
         'and needs oxygen';
     is found("$here&freeFor=" . $hospital->id), '', 'nobody';
+    is_audited($man, $here);
+}
+
+# The answer says something about the patient.
+sub is_audited {
+    my ($patient, $here) = @_;
+    my $reads = "SELECT count(*) FROM ehr.audit_log WHERE action = 'READ'
+        AND entity = 'beds' AND patient_id = '$patient'";
+    my $before = $env->sql($reads);
+
+    cmp_ok $before, '>', 0, 'each is a read of the patient';
+    is $admin->get("/api/v1/beds?freeFor=$patient&$here$_")->{status}, 200,
+        "a page$_" for '', '&limit=1', '&total=true';
+    is $env->sql($reads), $before + 3, 'once each';
+    is $env->sql("SELECT count(*) FROM ehr.audit_log WHERE entity = 'beds'
+        AND action = 'READ' AND patient_id IS NULL"), 0,
+        'beds by themselves are nobody\'s';
 }
 
 sub bad_ones_are_refused {

@@ -61,11 +61,6 @@ ehr_export_done(ehr_request_t *req, ehr_batch_t *batch)
         listing->data.failed = 1;
     }
 
-    if (!listing->record->audited) {
-        ehr_export_reply(req);
-        return;
-    }
-
     if (ehr_list_audit(req, listing, result, ehr_export_reply) != NGX_OK) {
         ehr_reply_message(req, NGX_HTTP_INTERNAL_SERVER_ERROR,
                           EHR_MESSAGE_INTERNAL_ERROR);

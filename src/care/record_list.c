@@ -23,6 +23,7 @@ static void ehr_list_write(ehr_request_t *req, ehr_listing_t *listing,
     PGresult *result);
 static ngx_int_t ehr_list_meta(ehr_request_t *req, ehr_listing_t *listing,
     PGresult *result, PGresult *total);
+static const ehr_value_t *ehr_list_asked_for(const ehr_listing_t *listing);
 static void ehr_list_reply(ehr_request_t *req);
 
 
@@ -276,7 +277,6 @@ ehr_list_done(ehr_request_t *req, ehr_batch_t *batch)
     ngx_int_t       rc;
     PGresult       *rows, *total;
     ehr_listing_t  *listing = req->state;
-    ehr_record_t   *record = listing->record;
 
     if (listing->parent_at
         && PQntuples(batch->results[listing->parent_at]) == 0)
@@ -296,11 +296,8 @@ ehr_list_done(ehr_request_t *req, ehr_batch_t *batch)
     listing->reply.data = &listing->data;
     listing->reply.meta = &listing->meta;
 
-    if (rc == NGX_OK && record->audited) {
+    if (rc == NGX_OK) {
         rc = ehr_list_audit(req, listing, rows, ehr_list_reply);
-
-    } else if (rc == NGX_OK) {
-        ehr_list_reply(req);
     }
 
     if (rc != NGX_OK) {
@@ -310,13 +307,52 @@ ehr_list_done(ehr_request_t *req, ehr_batch_t *batch)
 }
 
 
+/* The patient that a list of something else was asked for; NULL: none. */
+
+static const ehr_value_t *
+ehr_list_asked_for(const ehr_listing_t *listing)
+{
+    ngx_uint_t              i;
+    const ehr_condition_t  *condition;
+
+    condition = listing->record->resource->conditions;
+
+    for (i = 0; condition && condition[i].where; i++) {
+        if ((listing->list.conditions & 1u << i)
+            && condition[i].field.reference
+            && ngx_strcmp(condition[i].field.reference, "patients") == 0)
+        {
+            return &listing->conditions[i];
+        }
+    }
+
+    return NULL;
+}
+
+
 ngx_int_t
 ehr_list_audit(ehr_request_t *req, ehr_listing_t *listing, PGresult *result,
     ehr_audited_pt then)
 {
-    ngx_uint_t      i, n, below;
-    ehr_record_t   *record = listing->record;
-    ehr_audited_t  *rows;
+    ngx_uint_t          i, n, below;
+    ehr_record_t       *record = listing->record;
+    ehr_audited_t      *rows, one;
+    const ehr_value_t  *asked_for;
+
+    if (!record->audited) {
+        asked_for = ehr_list_asked_for(listing);
+
+        if (asked_for == NULL) {
+            then(req);
+            return NGX_OK;
+        }
+
+        ngx_memzero(&one, sizeof(ehr_audited_t));
+        one.patient.data = (u_char *) asked_for->text;
+        one.patient.len = asked_for->len;
+
+        return ehr_audit_read(req, record->resource->table, &one, 1, then);
+    }
 
     if (record->patient < 0) {
         return ehr_audit_read(req, record->resource->table, NULL, 0, then);

@@ -53,8 +53,10 @@ ngx_int_t ehr_list_send(ehr_request_t *req, ehr_listing_t *listing,
 void ehr_list_done(ehr_request_t *req, ehr_batch_t *batch);
 
 /*
- * Audits what a result shows: a list below a patient is one read of that
- * record, any other of patients a read of each record in it.
+ * Audits what a result shows, if that is due, then goes on: a list below a
+ * patient is one read of that record, any other of patients a read of each
+ * record in it.  What is nobody's record is a read of the patient whom its
+ * query names, for the answer says something about that one.
  */
 ngx_int_t ehr_list_audit(ehr_request_t *req, ehr_listing_t *listing,
     PGresult *result, ehr_audited_pt then);
