@@ -10,11 +10,13 @@ use EHR::Test::Booking;
 use EHR::Test::Checker;
 use EHR::Test::Client;
 use EHR::Test::Inpatient;
+use EHR::Test::Together qw(together);
 use EHR::Test::Workers qw(spread);
 use Time::HiRes qw(sleep time);
 
 my $env = start_environment(name => 'ward_board', workers => 2,
-    rate_limits => '', conf => 'ehr_access_lifetime 1h;');
+    rate_limits => '', conf => 'ehr_access_lifetime 1h;',
+    pg_settings => 'pg_stat_statements.track = all');
 my $hospital = EHR::Test::Inpatient->create($env);
 my $admin = $hospital->admin;
 my $ward = $hospital->ward(name => 'Board');
@@ -238,6 +240,80 @@ subtest 'what is audited' => sub {
     is views(), $rows, 'who sees nobody has read of nobody';
 };
 
+subtest 'one asks for all' => sub {
+    my $many = 60;
+    my $path = "/api/v1/wards/$ward/board";
+    my @ask = ($env, $many, GET => $path, token => accounts($env)
+        ->token('admin'));
+
+    # It is changed, so nobody remembers it, and the table is locked until all
+    # have asked.
+    my $crowd = sub {
+        my (%also) = @_;
+        done($hospital->bed_status($single, $_)) for qw(CLEANING AVAILABLE);
+        sleep 1;        # what the feed brings of this is no change meanwhile
+        my $before = asked();
+        my $lock = locked('ehr.room_classes');
+        $also{before}->() if $also{before};
+        my @answers = together(@ask, meanwhile => sub {
+            wait_until(10, sub { stuck() >= 1 }) or die 'nobody asks';
+            $also{meanwhile}->() if $also{meanwhile};
+            sleep 0.3;
+            close $lock;
+        });
+        my %tally;
+        $tally{$_->{status}}++ for @answers;
+        return (\%tally, asked() - $before, @answers);
+    };
+
+    my ($tally, $n, @answers) = $crowd->();
+    is_deeply $tally, { 200 => $many }, 'all are answered';
+    cmp_ok $n, '<=', 2, 'each worker asks once';
+    my %content;
+    $content{$_->{body} =~ s/"timestamp":"[^"]*"//r}++ for @answers;
+    is scalar(keys %content), 1, 'all see the same';
+
+    # Who asked first goes away: the others get it.
+    my $first = EHR::Test::Client->new(port => $env->port,
+        token => accounts($env)->token('admin'));
+    ($tally, $n) = $crowd->(before => sub {
+        $first->connection;
+        EHR::Test::Client::send_all($first->{socket},
+            $first->compose(GET => $path, {}), time() + 10);
+        wait_until(10, sub { stuck() }) or die 'the first does not ask';
+    }, meanwhile => sub { $first->disconnect });
+    is_deeply $tally, { 200 => $many }, 'if one goes away';
+    cmp_ok $n, '<=', 2, 'and nobody asks again';
+
+    # The question fails: it is asked again.
+    ($tally, $n) = $crowd->(meanwhile => sub {
+        $env->sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE wait_event_type = 'Lock' AND usename = 'ehr_app'") });
+    is_deeply $tally, { 200 => $many }, 'a connection that is lost is not felt';
+
+    # It cannot be answered: nobody waits for long, and the next one may.
+    my $lock = locked('ehr.room_classes');
+    done($hospital->bed_status($single, $_)) for qw(CLEANING AVAILABLE);
+    @answers = together(@ask);
+    close $lock;
+    is_deeply [grep { $_->{status} != 503 } @answers], [],
+        'while nothing can be told, all are told to come again';
+    is $admin->get($path)->{status}, 200, 'and then may';
+
+    # What is changed meanwhile is not answered with what was before.
+    $lock = locked('ehr.room_classes');
+    done($hospital->bed_status($single, 'CLEANING'));
+    my $client = client('nurse', $env);
+    my @later = together($env, 4, GET => $path, token => accounts($env)
+        ->token('admin'), meanwhile => sub {
+            wait_until(10, sub { stuck() >= 1 }) or die 'nobody asks';
+            done($hospital->bed_status($single, 'AVAILABLE'));
+            close $lock;
+    });
+    is $client->get($path)->{status}, 200, 'who comes after';
+    is bed($single)->{status}, 'AVAILABLE', 'sees what was done';
+};
+
 subtest 'without the engine' => sub {
     my $sender = walsender();
 
@@ -315,6 +391,30 @@ sub commits {
     sleep 0.2;
     return $env->sql('SELECT xact_commit FROM pg_stat_database'
         . ' WHERE datname = current_database()');
+}
+
+# How often PostgreSQL was asked for a board.
+sub asked {
+    return $env->sql("SELECT coalesce(sum(calls), 0) FROM pg_stat_statements
+        WHERE query LIKE 'WITH beds AS MATERIALIZED%room_text%'");
+}
+
+# How many wait for a lock.
+sub stuck {
+    return $env->sql("SELECT count(*) FROM pg_stat_activity
+        WHERE wait_event_type = 'Lock' AND usename = 'ehr_app'");
+}
+
+# Nobody reads this table until the handle is closed.
+sub locked {
+    my ($table) = @_;
+    open my $psql, '|-', $env->psql_command('postgres') or die "psql: $!";
+    select((select($psql), $| = 1)[0]);
+    print $psql "\\o /dev/null\nBEGIN; LOCK TABLE $table;\n";
+    $env->wait_for(20, 'the lock', sub { $env->sql("SELECT count(*)
+        FROM pg_locks WHERE relation = '$table'::regclass
+        AND mode = 'AccessExclusiveLock' AND granted") });
+    return $psql;
 }
 
 sub views {

@@ -1,6 +1,7 @@
 /*
  * GET /wards/{id}/board: from what this worker answered a moment ago, if the
- * engine has heard of no change since, else from PostgreSQL.  What is shown of
+ * engine has heard of no change since, else from PostgreSQL, which one asks for
+ * all who came meanwhile.  What is shown of
  * patients is in the audit log before it is shown: a reader who looks again
  * and sees the same is written down again after five minutes.
  */
@@ -11,9 +12,6 @@
 typedef struct {
     ehr_uuid_t              ward;
     ngx_uint_t              sees;           /* EHR_BOARD_… */
-    uint64_t                version;
-    ngx_msec_t              since;
-
     int64_t                 tag;
     ehr_out_t               data;
     ehr_reply_t             reply;
@@ -21,8 +19,8 @@ typedef struct {
 
 
 static ngx_uint_t ehr_board_sees(ehr_request_t *req);
-static ngx_int_t ehr_board_ask(ehr_request_t *req, ehr_board_t *board);
-static void ehr_board_found(ehr_request_t *req, ehr_batch_t *batch);
+static void ehr_board_found(ehr_request_t *req,
+    const ehr_board_content_t *content);
 static ngx_int_t ehr_board_show(ehr_request_t *req, ehr_board_t *board,
     const ehr_board_content_t *content);
 static ngx_int_t ehr_board_audit(ehr_request_t *req, ngx_str_t shown);
@@ -65,7 +63,8 @@ ehr_ward_board(ehr_request_t *req)
     content = ehr_board_recall(&board->ward, board->sees);
 
     return content ? ehr_board_show(req, board, content)
-                   : ehr_board_ask(req, board);
+                   : ehr_board_fetch(req, &board->ward, board->sees,
+                                     ehr_board_found);
 }
 
 
@@ -89,57 +88,15 @@ ehr_board_sees(ehr_request_t *req)
 }
 
 
-static ngx_int_t
-ehr_board_ask(ehr_request_t *req, ehr_board_t *board)
-{
-    ehr_batch_t  *batch;
-    ehr_param_t   params[4];
-
-    board->version = ehr_board_version(&board->ward);
-    board->since = ngx_current_msec;
-
-    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(params, sizeof(params));
-    params[0].value = (char *) req->params[0].data;
-    params[1].value = (board->sees & EHR_BOARD_INITIALS) ? "t" : "f";
-    params[2].value = (board->sees & EHR_BOARD_DETAILS) ? "t" : "f";
-    params[3].value = (board->sees & EHR_BOARD_ALLERGIES) ? "t" : "f";
-
-    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_WARD_BOARD], 4, params)
-        != NGX_OK)
-    {
-        ehr_batch_destroy(batch);
-        return NGX_ERROR;
-    }
-
-    return ehr_step_send(req, batch, ehr_board_found);
-}
-
-
 static void
-ehr_board_found(ehr_request_t *req, ehr_batch_t *batch)
+ehr_board_found(ehr_request_t *req, const ehr_board_content_t *content)
 {
-    PGresult             *result = batch->results[1];
-    ehr_board_t          *board = req->state;
-    ehr_board_content_t   content;
-
-    if (PQntuples(result) == 0) {
+    if (content == NULL) {
         ehr_reply_message(req, NGX_HTTP_NOT_FOUND, EHR_MESSAGE_NOT_FOUND);
         return;
     }
 
-    content.json = ehr_result_value(result, 0, 0);
-    content.tag = strtoll(PQgetvalue(result, 0, 1), NULL, 10);
-    content.shown = ehr_result_value(result, 0, 2);
-
-    ehr_board_keep(&board->ward, board->sees, board->version, board->since,
-                   &content);
-
-    if (ehr_board_show(req, board, &content) != NGX_OK) {
+    if (ehr_board_show(req, req->state, content) != NGX_OK) {
         ehr_reply_message(req, NGX_HTTP_INTERNAL_SERVER_ERROR,
                           EHR_MESSAGE_INTERNAL_ERROR);
     }

@@ -53,4 +53,21 @@ ngx_uint_t ehr_board_is_seen(const ehr_uuid_t *user, const ehr_uuid_t *ward,
 void ehr_board_seen(const ehr_uuid_t *user, const ehr_uuid_t *ward,
     int64_t tag);
 
+
+/* -- who asks at the same time (ward_flight.c) ----------------------------- */
+
+/* Continues with a content, valid in this turn of the event loop; NULL: there
+ * is no such ward. */
+typedef void (*ehr_board_found_pt)(ehr_request_t *req,
+    const ehr_board_content_t *content);
+
+/*
+ * Asks PostgreSQL, or waits for the answer to who has just asked the same.
+ * found() is called once, from the event loop, unless the request ends before;
+ * a failure, and that it took longer than the database's deadline, is answered
+ * here.  NGX_OK, or NGX_ERROR without memory.
+ */
+ngx_int_t ehr_board_fetch(ehr_request_t *req, const ehr_uuid_t *ward,
+    ngx_uint_t sees, ehr_board_found_pt found);
+
 #endif /* EHR_WARD_BOARD_H */

@@ -379,6 +379,9 @@ ngx_int_t ehr_step_send(ehr_request_t *req, ehr_batch_t *batch,
 
 /* Maps what the database said to status, message and field, and answers. */
 void ehr_step_failed(ehr_request_t *req, ehr_batch_t *batch);
+/* The database does not take it now: counts and answers what
+ * ehr_batch_submit() said, NGX_BUSY or NGX_DECLINED. */
+void ehr_step_away(ehr_request_t *req, ngx_int_t rc);
 
 /* Audits a read before it is answered: `then` runs when the audit row is
  * durable, or 503 is answered.  Rows of a worker are written together (see

@@ -18,7 +18,6 @@ static ngx_int_t ehr_context_parts(ehr_request_t *req,
     ngx_str_t part[EHR_CONTEXT_PARTS], ngx_str_t *text);
 static int ehr_step_is_forced(ehr_request_t *req);
 static void ehr_step_done(ehr_batch_t *batch, void *data);
-static void ehr_step_away(ehr_request_t *req, ngx_int_t rc);
 static void ehr_step_refused(ehr_request_t *req,
     const ehr_database_error_t *error, const ehr_refusal_t *refusal,
     const ehr_field_errors_t *errors);
@@ -287,9 +286,7 @@ ehr_step_idempotency(ehr_request_t *req, ehr_batch_t *batch)
 }
 
 
-/* The database does not take it now. */
-
-static void
+void
 ehr_step_away(ehr_request_t *req, ngx_int_t rc)
 {
     ehr_metrics_count(ehr_worker.shared,
