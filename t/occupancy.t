@@ -17,6 +17,7 @@ my @offsets = offsets($zone);
 srand 20181104;
 now();
 over_time();
+where_it_stood();
 what_is_not_known();
 bad_ones_are_refused();
 who_may();
@@ -114,7 +115,8 @@ sub over_time {
     $env->sql("UPDATE ehr.hospitals SET time_zone = '$zone'
         WHERE id = '@{[$place->id]}'");
     my @wards = map { $place->ward } 1, 2;
-    my @beds = map { bed_with_a_life($place, $wards[$_ % 2]) } 0 .. 15;
+    my @beds = map { bed_with_a_life($place, @wards[$_ % 2, !($_ % 2)]) }
+        0 .. 15;
     enter(@beds);
 
     my $from = timegm(0, 0, 0, 20, 9, 2017);
@@ -126,18 +128,82 @@ sub over_time {
     {
         compare($place, \@beds, @$case, "hospital=@{[$place->id]}");
     }
-    compare($place, [grep { $_->{ward} eq $wards[0] } @beds], $from,
-        $from + 30 * $day, 'day', "ward=$wards[0]");
+    compare($place, \@beds, @$_, "ward=$wards[0]", $wards[0])
+        for [$from, $from + 30 * $day, 'day'],
+        [$from - 200 * $day, $from + 600 * $day, 'month'];
     compare($place, [], $from, $from + 3 * $day, 'day', 'hospital='
         . $place->id . '&class=' . $hospital->class('Single'));
 }
 
+# A bed that is carried elsewhere, and a room that gets another class and ward,
+# take nothing of what was with them.
+sub where_it_stood {
+    my $place = EHR::Test::Inpatient->create($env);
+    my ($old, $new) = map { $place->ward } 1, 2;
+    my ($single, $double) = map { $place->class($_) } qw(Single Double);
+    my $bed = $place->bed(my $room = $place->room($old, class => 'Single'));
+    my $there = $place->room($new, class => 'Single');
+    my $change = sub {
+        my ($path, %to) = @_;
+        is $admin->patch("/api/v1/$path", json => \%to)->{status}, 200,
+            "$path: " . join ',', %to;
+    };
+    my $places = sub { join ' ', map { join '/', @$_ } $env->rows(
+        "SELECT CASE ward_id WHEN '$old' THEN 'old' ELSE 'new' END,
+                CASE room_class_id WHEN '$single' THEN 1 ELSE 2 END
+           FROM ehr.bed_places WHERE bed_id = '$bed'
+          ORDER BY lower(during) NULLS FIRST") };
+
+    is $places->(), 'old/1', 'a new bed stands somewhere';
+    $change->("beds/$bed", wardRoomId => $there);
+    $change->("ward-rooms/$there", roomClassId => $double);
+    $change->("ward-rooms/$there", wardId => $old);
+    is $places->(), 'old/1 new/1 new/2 old/2', 'each place is written down';
+    is $env->sql("SELECT range_agg(during) = '{(,)}' FROM ehr.bed_places
+        WHERE bed_id = '$bed'"), 't', 'without a gap';
+    $change->("beds/$bed", bedNumber => 'Z');
+    is $places->(), 'old/1 new/1 new/2 old/2', 'nothing else is';
+    for my $sql ('DELETE FROM ehr.bed_places', 'UPDATE ehr.bed_places
+        SET during = tstzrange(lower(during), now())',
+        "UPDATE ehr.bed_places SET ward_id = '$old'")
+    {
+        my ($ok, undef, $err) = $env->psql('postgres',
+            "$sql WHERE bed_id = '$bed'");
+        ok !$ok && $err =~ /only ends/, 'it is kept: ' . substr($sql, 0, 30);
+    }
+
+    # As if it had been three days, one in each place after the first.
+    $env->sql(<<"SQL");
+SET session_replication_role = replica;
+UPDATE ehr.beds SET created_at = now() - interval '4 days' WHERE id = '$bed';
+WITH n AS (SELECT id, row_number() OVER (ORDER BY lower(during) NULLS FIRST)
+             FROM ehr.bed_places WHERE bed_id = '$bed')
+UPDATE ehr.bed_places p SET during = tstzrange(
+       CASE WHEN n.row_number > 1
+            THEN now() - (5 - n.row_number) * interval '1 day' END,
+       CASE WHEN n.row_number < 4
+            THEN now() - (4 - n.row_number) * interval '1 day' END)
+  FROM n WHERE n.id = p.id;
+SQL
+    my %hours = ("ward=$old" => 48, "ward=$new" => 48,
+        "class=$single&ward=$new" => 24, "class=$double&ward=$new" => 24,
+        "class=$double&ward=$old" => 24, "hospital=@{[$place->id]}" => 96);
+    for my $query (sort keys %hours) {
+        my $answer = occupancy("$query&bucket=day&from="
+            . rfc3339(time() - 10 * $day));
+        cmp_ok abs($answer->{data}{overTime}{bedHours} - $hours{$query}), '<',
+            0.1, "$query: $hours{$query} hours";
+    }
+}
+
 # When it was made, deleted, out of service and occupied, to the second.  A
 # stay may be from before the bed was entered, or while it was out of service.
+# Some were carried into the other ward.
 sub bed_with_a_life {
-    my ($place, $ward) = @_;
+    my ($place, $ward, $later) = @_;
     my $start = timegm(0, 0, 0, 1, 0, 2017) + int rand 200 * $day;
-    my %bed = (ward => $ward, id => $place->bed($place->room($ward)),
+    my %bed = (wards => [$ward, $later], moved => rand() < 0.5
+        ? $start + int(rand 600 * $day) : undef, id => $place->bed($place->room($ward)),
         made => $start, gone => rand() < 0.3
         ? $start + int(rand 500 * $day) + 100 * $day : undef);
     my $end = $bed{gone} || timegm(0, 0, 0, 1, 0, 2020);
@@ -171,6 +237,14 @@ sub enter {
             'UPDATE ehr.beds SET created_at = ' . $time->($bed->{made})
             . ', deleted_at = ' . $time->($bed->{gone})
             . " WHERE id = '$id'";
+        push @sql, "UPDATE ehr.bed_places SET during = tstzrange(NULL,
+                to_timestamp($bed->{moved})) WHERE bed_id = '$id'",
+            "INSERT INTO ehr.bed_places (bed_id, ward_room_id, ward_id,
+                room_class_id, during)
+            SELECT bed_id, ward_room_id, '$bed->{wards}[1]', room_class_id,
+                   tstzrange(to_timestamp($bed->{moved}), NULL)
+              FROM ehr.bed_places WHERE bed_id = '$id'"
+            if defined $bed->{moved};
         push @sql, "INSERT INTO ehr.claims (resource, seat, during, kind, ref)
             SELECT r.id, s, tstzrange(to_timestamp($_->[0]),
                    to_timestamp($_->[1])), 'admission', gen_random_uuid()
@@ -188,11 +262,11 @@ sub enter {
 }
 
 sub compare {
-    my ($place, $beds, $from, $to, $size, $query) = @_;
+    my ($place, $beds, $from, $to, $size, $query, $ward) = @_;
     my $answer = occupancy("$query&bucket=$size&from=" . rfc3339($from)
         . '&to=' . rfc3339($to));
     my @edges = edges($from, $to, $size);
-    my @expected = map { bucket($beds, @edges[$_, $_ + 1]) } 0 .. $#edges - 1;
+    my @expected = map { bucket($beds, $ward, @edges[$_, $_ + 1]) } 0 .. $#edges - 1;
 
     is $answer->{status}, 200, "$query by $size" or diag $answer->{body};
     my $over = $answer->{data}{overTime};
@@ -218,13 +292,13 @@ sub differ {
 
 # Second by second would take a day; by the moments at which anything changes.
 sub bucket {
-    my ($beds, $from, $to) = @_;
+    my ($beds, $ward, $from, $to) = @_;
     my ($occupied, $service) = (0, 0);
 
     for my $bed (@$beds) {
         my @moments = sort { $a <=> $b } grep { $_ > $from && $_ < $to }
             map { @$_ } @{ $bed->{stays} }, @{ $bed->{out} },
-            [$bed->{made}, $bed->{gone} || ()];
+            [$bed->{made}, $bed->{gone} || (), $bed->{moved} // ()];
         my $at = $from;
         for my $next (@moments, $to) {
             my $lies = grep { $_->[0] <= $at && $at < $_->[1] }
@@ -234,8 +308,12 @@ sub bucket {
             my $born = $bed->{made} <= $at
                 || grep { $_->[0] <= $at } @{ $bed->{stays} };
             my $gone = $bed->{gone} && $bed->{gone} <= $at;
-            $occupied += $next - $at if $lies;
-            $service += $next - $at if $lies || $born && !$gone && !$out;
+            my $stands = $bed->{wards}[defined $bed->{moved}
+                && $bed->{moved} <= $at ? 1 : 0];
+            unless ($ward && $stands ne $ward) {
+                $occupied += $next - $at if $lies;
+                $service += $next - $at if $lies || $born && !$gone && !$out;
+            }
             $at = $next;
         }
     }

@@ -5,6 +5,12 @@
 -- name: BEDS_TICK
 SELECT ehr.beds_tick() AS more;
 
+-- Scope 'system'.  Each offer is told once when it is made and once when it has
+-- ended, to whoever asks first.
+-- → how many were made, taken, passed, expired
+-- name: BED_OFFERS_TOLD
+SELECT made, taken, passed, expired FROM ehr.bed_offers_told();
+
 -- How many beds are in which state, of a hospital, a ward and a class of rooms
 -- ($1 to $3; null: any).
 -- → for each ward and class that has beds: hospital, ward, class, and how many

@@ -8,6 +8,7 @@
  */
 
 #include "../access/shared.h"
+#include "../http/pages.h"
 #include "availability.h"
 #include "bed_counts.h"
 #include "slot.h"
@@ -250,5 +251,34 @@ ehr_counted_learn(const ehr_bed_filter_t *filter,
         counted->places[i][0] = counts[i].hospital;
         counted->places[i][1] = counts[i].ward;
         counted->places[i][2] = counts[i].room_class;
+    }
+}
+
+
+void
+ehr_bed_metrics(ehr_out_t *out)
+{
+    uint32_t       states[EHR_ENGINE_BED_STATUSES];
+    ngx_uint_t     i;
+    ehr_engine_t  *engine = ehr_slot_engine();
+
+    static const char *const  labels[EHR_BEDS_STATES] = {
+        "{status=\"AVAILABLE\"}", "{status=\"OCCUPIED\"}",
+        "{status=\"RESERVED\"}", "{status=\"CLEANING\"}",
+        "{status=\"OUT_OF_SERVICE\"}"
+    };
+
+    if (engine == NULL
+        || ehr_engine_bed_counts(engine, NULL, NULL, NULL, states)
+           != EHR_ENGINE_OK)
+    {
+        return;
+    }
+
+    ehr_metric_head(out, "ehr_beds", "gauge", "Beds by status");
+
+    for (i = 0; i < EHR_BEDS_STATES; i++) {
+        ehr_metric_value(out, "ehr_beds", labels[i],
+                         states[ehr_counted_states[i]]);
     }
 }

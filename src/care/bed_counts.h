@@ -42,4 +42,7 @@ ngx_int_t ehr_bed_counts_rows(ngx_pool_t *pool,
     const ehr_bed_filter_t *filter, const PGresult *result,
     ehr_bed_count_t **counts, ngx_uint_t *n);
 
+/* Beds by status as a metric; nothing while the engine cannot tell. */
+void ehr_bed_metrics(ehr_out_t *out);
+
 #endif /* EHR_BED_COUNTS_H */

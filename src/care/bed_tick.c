@@ -7,7 +7,12 @@
 #include "housekeeping.h"
 
 
+/* The statements of the batch; the first one is its beginning. */
+enum { TICK = 1, TOLD };
+
+
 static void ehr_beds_ticked(ehr_batch_t *batch, void *data);
+static void ehr_beds_tick_over(ehr_counter_t how, int more);
 
 
 void
@@ -16,22 +21,24 @@ ehr_tick_beds(void)
     ehr_batch_t  *batch;
 
     batch = ehr_housekeeping_batch(EHR_LANE_MAIN, 1);
-
     if (batch == NULL) {
-        ehr_task_done(EHR_TASK_BEDS, 0);
+        ehr_beds_tick_over(EHR_COUNT_BED_TICKS_FAILED, 0);
         return;
     }
 
     if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_BEDS_TICK], 0, NULL)
-        != NGX_OK)
+        != NGX_OK
+        || ehr_batch_add(batch, ehr_queries[EHR_QUERY_BED_OFFERS_TOLD], 0,
+                         NULL)
+           != NGX_OK)
     {
         ehr_batch_destroy(batch);
-        ehr_task_done(EHR_TASK_BEDS, 0);
+        ehr_beds_tick_over(EHR_COUNT_BED_TICKS_FAILED, 0);
         return;
     }
 
     if (ehr_housekeeping_send(batch, ehr_beds_ticked) != NGX_OK) {
-        ehr_task_done(EHR_TASK_BEDS, 0);
+        ehr_beds_tick_over(EHR_COUNT_BED_TICKS_FAILED, 0);
     }
 }
 
@@ -41,11 +48,36 @@ ehr_tick_beds(void)
 static void
 ehr_beds_ticked(ehr_batch_t *batch, void *data)
 {
-    int  more = 0;
+    int         more;
+    PGresult   *told;
+    ngx_uint_t  i;
 
-    if (!ehr_housekeeping_failed(batch, "looking after beds")) {
-        more = *PQgetvalue(batch->results[batch->n - 1], 0, 0) == 't';
+    /* in the order of the statement's columns */
+    static const ehr_counter_t  counters[] = {
+        EHR_COUNT_BED_OFFERS_MADE, EHR_COUNT_BED_OFFERS_TAKEN,
+        EHR_COUNT_BED_OFFERS_PASSED, EHR_COUNT_BED_OFFERS_EXPIRED
+    };
+
+    if (ehr_housekeeping_failed(batch, "looking after beds")) {
+        ehr_beds_tick_over(EHR_COUNT_BED_TICKS_FAILED, 0);
+        return;
     }
 
+    told = batch->results[TOLD];
+
+    for (i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+        ehr_metrics_count(ehr_worker.shared, counters[i],
+                          atoi(PQgetvalue(told, 0, (int) i)));
+    }
+
+    more = *PQgetvalue(batch->results[TICK], 0, 0) == 't';
+    ehr_beds_tick_over(EHR_COUNT_BED_TICKS, more);
+}
+
+
+static void
+ehr_beds_tick_over(ehr_counter_t how, int more)
+{
+    ehr_metrics_count(ehr_worker.shared, how, 1);
     ehr_task_done(EHR_TASK_BEDS, more);
 }

@@ -4,6 +4,7 @@
 
 #include "../access/shared.h"
 #include "../http/pages.h"
+#include "bed_counts.h"
 #include "events_stream.h"
 #include "feed_private.h"
 #include "housekeeping.h"
@@ -436,4 +437,5 @@ ehr_feed_metrics(ehr_out_t *out)
                     ehr_events_streams());
 
     ehr_feed_metric_engine(out);
+    ehr_bed_metrics(out);
 }
