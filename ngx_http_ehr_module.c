@@ -167,10 +167,10 @@ static ngx_command_t  ehr_commands[] = {
       NULL },
 
     { ngx_string("ehr_index_key"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ehr_conf_key,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE123,
+      ehr_conf_index_key,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ehr_main_conf_t, keys.index_key),
+      0,
       NULL },
 
     { ngx_string("ehr_audit_key"),
@@ -290,6 +290,9 @@ ehr_create_main_conf(ngx_conf_t *cf)
     if (ngx_array_init(&conf->tokens.keys, cf->pool, 2, sizeof(ehr_key_t))
         != NGX_OK
         || ngx_array_init(&conf->keys.keys, cf->pool, 2, sizeof(ehr_key_t))
+           != NGX_OK
+        || ngx_array_init(&conf->keys.index_keys, cf->pool, EHR_INDEX_KEYS,
+                          sizeof(ehr_key_t))
            != NGX_OK)
     {
         return NULL;
@@ -401,7 +404,7 @@ ehr_conf_check(ngx_conf_t *cf, ehr_main_conf_t *conf)
                            "data cannot be kept without it");
     }
 
-    if (conf->keys.index_key.secret.len == 0) {
+    if (conf->keys.index_keys.nelts == 0) {
         return EHR_INVALID("ehr: \"ehr_index_key\" is missing");
     }
 

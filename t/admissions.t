@@ -721,12 +721,13 @@ sub lost_updates {
         plannedStart => $ward->at(24));
     refused('an older one: no admit', 412, undef, sub {
         $ward->act($planned, admit => {}, headers => {
-            'If-Match' => '"99"' }) });
+            'If-Match' => $_ }) }) for '"99"', '"98", "99"', 'W/"1"';
     is $ward->act($planned, admit => {}, headers => {
         'If-Match' => "\"$planned->{version}\"" })->{status}, 200,
         'the present one';
     is $ward->act($now, cancel => { reason => 'x' }, headers => {
-        'If-Match' => "\"$now->{version}\"" })->{status}, 200, 'likewise';
+        'If-Match' => "\"98\", \"$now->{version}\"" })->{status}, 200,
+        'one of two';
     $ward->say($bed, 'AVAILABLE');
     free($second, $planned);
 }

@@ -510,9 +510,17 @@ sub cancelling {
     is_deeply [@{ $answer->{data} }{qw(status cancelReason)}],
         ['CANCELLED', 'Away'], 'in the query';
     refuses($client->delete("$v1/appointments/$made[2]{id}",
-        headers => { 'If-Match' => '"7"' }), 412, [], 'another version');
+        headers => { 'If-Match' => $_ }), 412, [], "another version than $_")
+        for '"7"', '"7", "8"', 'W/"1"', 'x';
+    refuses($client->patch("$v1/appointments/$made[2]{id}",
+        json => { reason => 'x' }, headers => { 'If-Match' => '"7", "8"' }),
+        412, [], 'nor is it changed');
+    is $client->patch("$v1/appointments/$made[2]{id}",
+        json => { reason => 'x' }, headers => { 'If-Match' => '"7", "1"' })
+        ->{status}, 200, 'one of those listed';
     is $client->delete("$v1/appointments/$made[2]{id}",
-        headers => { 'If-Match' => '"1"' })->{status}, 200, 'without one';
+        headers => { 'If-Match' => '"7","2"' })->{status}, 200,
+        'so is this, without a reason';
     refuses($client->delete("$v1/appointments/$made[2]{id}"), 409,
         ['status'], 'twice');
     refuses($client->patch("$v1/appointments/$made[2]{id}", json => {

@@ -165,6 +165,10 @@ sub a_lost_update {
         sub { $ward->say($bed, 'AVAILABLE', headers => $tag) });
     is $ward->say($bed, 'AVAILABLE', headers => { 'If-Match' => '*' })
         ->{status}, 200, 'any version';
+    is $ward->say($bed, 'CLEANING', headers => { 'If-Match' => '"1", "3"' })
+        ->{status}, 200, 'one of two';
+    refused('a weak one', 412, undef, sub { $ward->say($bed, 'AVAILABLE',
+        headers => { 'If-Match' => 'W/"4"' }) });
 }
 
 sub its_history {

@@ -82,6 +82,9 @@ my $began = time;
 sleep 0.1 while values_of('< 2') > 1 && time - $began < 60;
 is values_of('< 2'), 1, sprintf 'all are encrypted again after %.1f s',
     time - $began;
+sleep 0.1 while kept_of(1) && time - $began < 60;
+is kept_of(1), 0, 'and so are the answers that are kept';
+cmp_ok kept_of(2), '>=', 60, 'as many as there are';
 is $env->sql("SELECT get_byte(phone, 0) FROM ehr.patients
     WHERE id = '$spoilt'"), 1, 'but the one that does not open';
 like read_file($env->error_log), qr/patients\.phone of row $spoilt does not/,
@@ -99,6 +102,15 @@ is $admin->get('/api/v1/patients?phone=%2B34610000005')->{data}[0]{email},
 
 keys_are('field-2 version=2');
 is wrong(), 0, 'all readable without the first key';
+my ($ninth) = grep { $patient{$_}{firstName} eq 'Patient9' } keys %patient;
+$again = $admin->post('/api/v1/patients', json => { %{ $patient{$ninth} },
+    phone => '+34610000009' },
+    headers => { 'Idempotency-Key' => 'patient-9' });
+is $again->{status}, 201, 'an answer kept under it is given again'
+    or diag $again->{body};
+is $again->{headers}{'idempotency-replayed'}, 'true', 'as one';
+is_deeply [@{ $again->{data} }{qw(id phone insurancePolicyNumber)}],
+    [$ninth, '+34610000009', 'POLICY-9'], 'with what it said';
 is $anonymous->sign_in(@{ $users->{nurse} }{qw(email password)})->{status},
     200, 'signing in too';
 # a value that does not open is no reason to serve another
@@ -227,6 +239,14 @@ sub values_of {
     return $env->sql('SELECT sum(n) FROM (' . join(' UNION ALL ', map {
         "SELECT count(*) AS n FROM ehr.$_->{table}
           WHERE get_byte($_->{column}, 0) $which" } @columns) . ') AS c');
+}
+
+# How many kept answers have a phone number of a version.
+sub kept_of {
+    my ($version) = @_;
+    return $env->sql("SELECT count(*) FROM ehr.idempotency_keys
+        WHERE relation = 'ehr.patients'::regclass
+          AND get_byte((row ->> 'phone')::bytea, 0) = $version");
 }
 
 # How many patients are not told as they were written.

@@ -1,6 +1,6 @@
 -- Login, sessions, passwords.  Scope 'system' where nothing else is said.
 
--- $1 blind index of the e-mail address, bytea
+-- $1 blind indexes of the e-mail address, an array
 -- → id, password_hash (null: none set), status, roles (JSON text),
 --   email (bytea), deleted (t/f), language, time_zone; no row: unknown
 -- name: LOGIN_FIND
@@ -8,7 +8,7 @@ SELECT u.id, s.password_hash, u.status, to_json(u.roles)::text AS roles,
        u.email, u.deleted_at IS NOT NULL AS deleted, u.language, u.time_zone
   FROM ehr.users u
   LEFT JOIN ehr.user_secrets s ON s.user_id = u.id
- WHERE u.email_index = $1::bytea;
+ WHERE u.email_index = ANY ($1::bytea[]);
 
 -- Opens a session and writes its audit row LOGIN; the actor is the user who
 -- signs in.
@@ -74,7 +74,7 @@ DELETE FROM ehr.sessions
 
 -- A new account with role PATIENT; the actor is the new account.  Fails with
 -- 23505 users_email_key.  REGISTER_PATIENT follows in the same batch.
--- $1 id; $2 email, $3 its blind index, $4 phone, $5 its blind index, all
+-- $1 id; $2 email, $3 its blind indexes, $4 phone, $5 its blind indexes, all
 -- bytea; $6 password hash; $7 first name; $8 last name; $9 time zone or
 -- null; $10 language or null
 -- → id
@@ -92,7 +92,7 @@ RETURNING user_id AS id;
 
 -- The first administrator; the actor is the new account.  Fails with EH409
 -- setup_done once there is any account.
--- $1 id; $2 email, bytea; $3 its blind index, bytea; $4 password hash;
+-- $1 id; $2 email, bytea; $3 its blind indexes, bytea; $4 password hash;
 -- $5 first name; $6 last name
 -- name: SETUP
 SELECT ehr.setup_administrator($1::uuid, $2::bytea, $3::bytea, $4::text,

@@ -11,26 +11,27 @@ SELECT ehr.appointment_book($1::uuid, $2::uuid, $3::uuid, $4::timestamptz,
            CASE WHEN $11::boolean THEN ehr.meeting_url() END);
 
 -- What an appointment has, and whether what it is moved to must be free.
--- $1 id; $2 version or null  → as APPOINTMENT_LOCK; whether it must
+-- $1 id; $2 versions or null  → as APPOINTMENT_LOCK; whether it must
 -- name: APPOINTMENT_LOOK
 SELECT t.doctor_id, t.room_id, array_to_json(t.equipment_ids)::text
            AS equipment_ids, t.duration_minutes,
        extract(epoch FROM t.starts_at)::bigint AS start,
        t.status IN ('SCHEDULED', 'CONFIRMED', 'RESCHEDULED')
            AND t.overbook_reason IS NULL
-           AND t.version = coalesce($2::integer, t.version) AS is_bound
+           AND ($2::integer[] IS NULL OR t.version = ANY ($2::integer[]))
+           AS is_bound
   FROM ehr.appointments t
  WHERE t.id = $1::uuid AND t.deleted_at IS NULL;
 
--- The appointment before it changes, locked.  Fails with EH412 if it has
--- another version than $2; no row: it is not there or not the actor's.
--- $1 id; $2 version or null  → doctor, room, equipment (JSON text), minutes,
+-- The appointment before it changes, locked.  Fails with EH412 if its
+-- version is not among $2; no row: it is not there or not the actor's.
+-- $1 id; $2 versions or null  → doctor, room, equipment (JSON text), minutes,
 -- start (seconds since 1970)
 -- name: APPOINTMENT_LOCK
 SELECT t.doctor_id, t.room_id, array_to_json(t.equipment_ids)::text
            AS equipment_ids, t.duration_minutes,
        extract(epoch FROM t.starts_at)::bigint AS start,
-       CASE WHEN t.version <> $2::integer
+       CASE WHEN t.version <> ALL ($2::integer[])
             THEN ehr.refuse('EH412', 'stale_version')::text END AS stale
   FROM ehr.appointments t
  WHERE t.id = $1::uuid AND t.deleted_at IS NULL
@@ -62,15 +63,17 @@ UPDATE ehr.appointments t
                                    AND m.url IS NOT NULL
             ELSE t.meeting_url IS NOT NULL END;
 
--- $1 id; $2 version or null; $3 reason or null
+-- $1 id; $2 versions or null; $3 reason or null
 -- name: APPOINTMENT_CANCEL
-SELECT ehr.appointment_cancel($1::uuid, $2::integer, $3::text);
+SELECT ehr.appointment_cancel($1::uuid,
+           ehr.expected('appointments', $1::uuid, $2::integer[]), $3::text);
 
--- $1 id; $2 version or null; $3 status; $4 reason, for CANCELLED
+-- $1 id; $2 versions or null; $3 status; $4 reason, for CANCELLED
 -- name: APPOINTMENT_MOVE
 SELECT CASE WHEN $3::text = 'CANCELLED'
-            THEN ehr.appointment_cancel($1::uuid, $2::integer, $4::text)
-            ELSE ehr.appointment_move($1::uuid, $2::integer, $3::text) END;
+            THEN ehr.appointment_cancel($1::uuid, e.version, $4::text)
+            ELSE ehr.appointment_move($1::uuid, e.version, $3::text) END
+  FROM ehr.expected('appointments', $1::uuid, $2::integer[]) AS e (version);
 
 -- Takes a hold and keeps the answer for repetitions, if there is a key.
 -- $1 id; $2 patient; $3 doctor; $4 start; $5 minutes or null; $6 room;

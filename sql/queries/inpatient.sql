@@ -18,49 +18,57 @@ SELECT ehr.admission_create($1::uuid, $2::uuid, $3::uuid, $4::uuid,
            $19::boolean, $20::text, $21::jsonb, $22::uuid[]);
 
 -- Makes a plan or a wait an admission.
--- $1 id; $2 version or null; $3 bed; $4 hospital; $5 ward; $6 room class;
+-- $1 id; $2 versions or null; $3 bed; $4 hospital; $5 ward; $6 room class;
 -- $7 isolation; $8 equipment, an array; $9 admitted at; $10 reason; $11 beds
 -- to try first, an array
 -- name: ADMISSION_ADMIT
-SELECT ehr.admission_admit($1::uuid, $2::integer, $3::uuid, $4::uuid,
-           $5::uuid, $6::uuid, nullif($7::boolean, false),
+SELECT ehr.admission_admit($1::uuid,
+           ehr.expected('admissions', $1::uuid, $2::integer[]), $3::uuid,
+           $4::uuid, $5::uuid, $6::uuid, nullif($7::boolean, false),
            nullif($8::text[], '{}'), $9::timestamptz,
            $10::text, $11::uuid[]);
 
--- $1 id; $2 version or null; $3 bed; $4 hospital; $5 ward; $6 room class;
+-- $1 id; $2 versions or null; $3 bed; $4 hospital; $5 ward; $6 room class;
 -- $7 isolation; $8 equipment, an array; $9 when; $10 reason; $11 beds to try
 -- first, an array
 -- name: ADMISSION_TRANSFER
-SELECT ehr.admission_transfer($1::uuid, $2::integer, $3::uuid, $4::uuid,
-           $5::uuid, $6::uuid, nullif($7::boolean, false),
+SELECT ehr.admission_transfer($1::uuid,
+           ehr.expected('admissions', $1::uuid, $2::integer[]), $3::uuid,
+           $4::uuid, $5::uuid, $6::uuid, nullif($7::boolean, false),
            nullif($8::text[], '{}'), $9::timestamptz,
            $10::text, $11::uuid[]);
 
--- $1 id; $2 version or null; $3 the other admission; $4 when; $5 reason
+-- $1 id; $2 versions or null; $3 the other admission; $4 when; $5 reason
 -- name: ADMISSION_SWAP
-SELECT ehr.admission_swap($1::uuid, $2::integer, $3::uuid, $4::timestamptz,
-           $5::text);
+SELECT ehr.admission_swap($1::uuid,
+           ehr.expected('admissions', $1::uuid, $2::integer[]), $3::uuid,
+           $4::timestamptz, $5::text);
 
--- $1 id; $2 version or null; $3 ORDERED, DONE or WITHDRAWN; $4 disposition;
+-- $1 id; $2 versions or null; $3 ORDERED, DONE or WITHDRAWN; $4 disposition;
 -- $5 when; $6 reason
 -- name: ADMISSION_DISCHARGE
-SELECT ehr.admission_discharge($1::uuid, $2::integer, $3::text, $4::text,
-           $5::timestamptz, $6::text);
+SELECT ehr.admission_discharge($1::uuid,
+           ehr.expected('admissions', $1::uuid, $2::integer[]), $3::text,
+           $4::text, $5::timestamptz, $6::text);
 
--- $1 id; $2 version or null; $3 until when, or null; $4 reason
+-- $1 id; $2 versions or null; $3 until when, or null; $4 reason
 -- name: ADMISSION_LEAVE
-SELECT ehr.admission_leave($1::uuid, $2::integer, $3::timestamptz,
-           $4::text);
+SELECT ehr.admission_leave($1::uuid,
+           ehr.expected('admissions', $1::uuid, $2::integer[]),
+           $3::timestamptz, $4::text);
 
--- $1 id; $2 version or null
+-- $1 id; $2 versions or null
 -- name: ADMISSION_RETURN
-SELECT ehr.admission_return($1::uuid, $2::integer);
+SELECT ehr.admission_return($1::uuid,
+           ehr.expected('admissions', $1::uuid, $2::integer[]));
 
--- $1 id; $2 version or null; $3 reason
+-- $1 id; $2 versions or null; $3 reason
 -- name: ADMISSION_CANCEL
-SELECT ehr.admission_cancel($1::uuid, $2::integer, $3::text);
+SELECT ehr.admission_cancel($1::uuid,
+           ehr.expected('admissions', $1::uuid, $2::integer[]), $3::text);
 
 -- To AVAILABLE, CLEANING or OUT_OF_SERVICE.
--- $1 id; $2 version or null; $3 status; $4 reason
+-- $1 id; $2 versions or null; $3 status; $4 reason
 -- name: BED_STATUS
-SELECT ehr.bed_status($1::uuid, $2::integer, $3::text, $4::text);
+SELECT ehr.bed_status($1::uuid,
+           ehr.expected('beds', $1::uuid, $2::integer[]), $3::text, $4::text);

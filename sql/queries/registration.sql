@@ -1,8 +1,8 @@
 -- The patient of a new account; after REGISTER in the same batch, scope
 -- 'system'.
 -- $1 patient id; $2 user id; $3 first name; $4 last name; $5 birth date or
--- null; $6 gender or null; $7 email, $8 its blind index, $9 phone, $10 its
--- blind index, all bytea
+-- null; $6 gender or null; $7 email, $8 its blind indexes, $9 phone, $10
+-- its blind indexes, all bytea
 -- → id
 -- name: REGISTER_PATIENT
 INSERT INTO ehr.patients (id, user_id, first_name, last_name, date_of_birth,

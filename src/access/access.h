@@ -45,12 +45,13 @@ ngx_int_t ehr_random_token(u_char *out, size_t n);
  */
 typedef struct {
     ngx_str_t           id;             /* kid, or the version in decimal */
-    ngx_uint_t          version;        /* field keys only: 1 to 255 */
+    ngx_uint_t          version;        /* field and index keys: 1 to 255 */
     ngx_str_t           secret;         /* raw bytes; PEM text for RS/ES */
     ngx_str_t           public_pem;     /* JWT RS/ES: what verifies */
     ngx_str_t           algorithm;      /* JWT only: HS256 RS256 ES256 */
     void               *pkey;           /* JWT RS/ES: EVP_PKEY * */
-    unsigned            sign:1;         /* JWT: new tokens use this one */
+    unsigned            sign:1;         /* JWT: new tokens use this one;
+                                           index: rows are to */
 } ehr_key_t;
 
 /*
@@ -69,13 +70,18 @@ ngx_int_t ehr_key_read_jwt(ngx_conf_t *cf, ngx_str_t *path, ehr_key_t *key);
 typedef struct {
     ngx_array_t         keys;           /* of ehr_key_t, field keys */
     ehr_key_t          *current;        /* highest version */
-    ehr_key_t           index_key;      /* blind index, hashes of bodies */
+    ngx_array_t         index_keys;     /* of ehr_key_t, by version: blind
+                                           indexes, hashes of bodies */
     ehr_key_t           audit_key;
 } ehr_field_keys_t;
 
+#define EHR_INDEX_KEYS  2
+
 /* version byte, 12 nonce, ciphertext, 16 tag */
 #define EHR_CIPHER_OVERHEAD  29
-#define EHR_BLIND_INDEX      32
+/* version byte, HMAC-SHA256 */
+#define EHR_BLIND_INDEX      33
+#define EHR_BLIND_INDEXES    (EHR_INDEX_KEYS * EHR_BLIND_INDEX)
 
 /*
  * AES-256-GCM under the current key.  `context` is authenticated, not stored:
@@ -88,10 +94,14 @@ ngx_int_t ehr_field_encrypt(ehr_field_keys_t *keys, ngx_str_t *context,
  * version is not configured, NGX_ERROR when it was tampered with. */
 ngx_int_t ehr_field_decrypt(ehr_field_keys_t *keys, ngx_str_t *context,
     const u_char *data, size_t len, u_char *out);
-/* HMAC-SHA256(index key, purpose NUL text): purpose is "table.column".
- * NGX_ERROR without memory; out is then all zero bytes. */
-ngx_int_t ehr_blind_index(ehr_field_keys_t *keys, ngx_str_t *purpose,
+/* The key's version and HMAC-SHA256(key, purpose NUL text): purpose is
+ * "table.column".  NGX_ERROR without memory; the HMAC is then all zero bytes. */
+ngx_int_t ehr_blind_index(ehr_key_t *key, ngx_str_t *purpose,
     const u_char *text, size_t len, u_char out[EHR_BLIND_INDEX]);
+/* One under each index key, by version: what the database is given to write
+ * (sql/README.md).  *n is set to their size. */
+ngx_int_t ehr_blind_indexes(ehr_field_keys_t *keys, ngx_str_t *purpose,
+    const u_char *text, size_t len, u_char out[EHR_BLIND_INDEXES], size_t *n);
 
 
 /* -- tokens (token.c) ------------------------------------------------------ */

@@ -174,8 +174,8 @@ ehr_field_decrypt(ehr_field_keys_t *keys, ngx_str_t *context,
 
 
 ngx_int_t
-ehr_blind_index(ehr_field_keys_t *keys, ngx_str_t *purpose,
-    const u_char *text, size_t len, u_char out[EHR_BLIND_INDEX])
+ehr_blind_index(ehr_key_t *key, ngx_str_t *purpose, const u_char *text,
+    size_t len, u_char out[EHR_BLIND_INDEX])
 {
     ehr_bytes_t  parts[3];
 
@@ -183,11 +183,30 @@ ehr_blind_index(ehr_field_keys_t *keys, ngx_str_t *purpose,
     parts[1] = (ehr_bytes_t) { "", 1 };
     parts[2] = (ehr_bytes_t) { text, len };
 
-    if (ehr_hmac(keys->index_key.secret.data, keys->index_key.secret.len,
-                 parts, 3, out) == -1)
-    {
-        return NGX_ERROR;
+    out[0] = (u_char) key->version;
+
+    return ehr_hmac(key->secret.data, key->secret.len, parts, 3, out + 1) == 0
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ehr_blind_indexes(ehr_field_keys_t *keys, ngx_str_t *purpose,
+    const u_char *text, size_t len, u_char out[EHR_BLIND_INDEXES], size_t *n)
+{
+    ehr_key_t   *key = keys->index_keys.elts;
+    ngx_uint_t   i;
+
+    for (i = 0; i < keys->index_keys.nelts; i++) {
+        if (ehr_blind_index(&key[i], purpose, text, len,
+                            out + i * EHR_BLIND_INDEX)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
+
+    *n = keys->index_keys.nelts * EHR_BLIND_INDEX;
 
     return NGX_OK;
 }

@@ -124,8 +124,9 @@ ehr_login_input(ehr_request_t *req, ehr_login_t *login, ehr_param_t *index)
                                        email.text, email.len,
                                        (char *) login->account.data);
 
-    return ehr_record_index_param(req, users, field, email.text, email.len,
-                                  index);
+    ngx_memzero(index, sizeof(ehr_param_t));
+
+    return ehr_record_sought(req, users, field, email.text, email.len, index);
 }
 
 

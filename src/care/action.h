@@ -17,13 +17,13 @@ ngx_int_t ehr_action_make(ehr_request_t *req, ngx_uint_t query);
  * parameter.  200 with the row, 404 if there is none. */
 ngx_int_t ehr_action_change(ehr_request_t *req, ngx_uint_t query);
 
-/* The same for a statement that takes the version that If-Match names, or null
- * for any, between the id and the fields. */
+/* The same for a statement that takes the versions that If-Match names, or
+ * null for any, between the id and the fields. */
 ngx_int_t ehr_action_change_version(ehr_request_t *req, ngx_uint_t query);
 
 /*
  * The parts of these, for what does more.  Parameters: `id`, if it is not
- * NULL, the version of If-Match, if `versioned`, and the fields of the route's
+ * NULL, the versions of If-Match, if `versioned`, and the fields of the route's
  * input; there is room for EHR_ACTION_PARAMS.  Returns their number, 0 without
  * memory.  The step answers 200 with the row of the batch's last statement.
  */

@@ -117,13 +117,13 @@ ehr_value_t ehr_record_value(ehr_request_t *req, const ehr_values_t *values,
 ngx_int_t ehr_record_parent_field(ehr_request_t *req, ehr_record_t *record,
     json_t *body);
 
-/* Adds the update of the fields that are present in the values; version: the
- * one it must have, or NULL. */
+/* Adds the update of the fields that are present in the values; versions:
+ * those it may have, as ehr_record_expected() gives them, or NULL. */
 ngx_int_t ehr_record_add_update(ehr_request_t *req, ehr_record_t *record,
-    ngx_str_t *id, const char *version, const ehr_values_t *values,
+    ngx_str_t *id, const char *versions, const ehr_values_t *values,
     ehr_batch_t *batch);
 
-/* Expected version of If-Match as a parameter, or null. */
+/* The versions that If-Match allows as a parameter, bigint[], or null. */
 ngx_int_t ehr_record_expected(ehr_request_t *req, ehr_param_t *param);
 
 /* The item's id: last path parameter, or the actor's on ROUTE_SELF. */
@@ -153,13 +153,20 @@ ngx_int_t ehr_record_push_values(ehr_request_t *req, ehr_record_t *record,
     const ehr_values_t *values, ngx_str_t *id, int only_mutable,
     ngx_array_t *params);
 
-/* Pushes one sensitive value, and its blind index where it has one. */
+/* Pushes one sensitive value, and its blind indexes where it has one. */
 ngx_int_t ehr_record_push_sensitive(ehr_request_t *req, ehr_record_t *record,
     size_t field, const ehr_value_t *value, ngx_str_t *id,
     ngx_array_t *params);
 
-/* Blind index of a sensitive value as a binary parameter. */
-ngx_int_t ehr_record_index_param(ehr_request_t *req, ehr_record_t *record,
+/* Blind indexes of a sensitive value under all index keys, as
+ * ehr_blind_indexes() gives them.  Their size; 0 without memory. */
+size_t ehr_record_indexes(ehr_record_t *record, size_t field,
+    const char *text, size_t len, ngx_pool_t *pool,
+    u_char indexes[EHR_BLIND_INDEXES]);
+/* One of them as the database keeps it. */
+ngx_str_t ehr_record_stored(u_char index[EHR_BLIND_INDEX]);
+/* All that a row with the value may have, as a parameter, bytea[]. */
+ngx_int_t ehr_record_sought(ehr_request_t *req, ehr_record_t *record,
     size_t field, const char *text, size_t len, ehr_param_t *param);
 
 /* Decrypts a sensitive value of a row ("\x…" as PostgreSQL prints bytea). */

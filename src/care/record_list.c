@@ -177,7 +177,7 @@ ehr_list_push_fields(ngx_array_t *params, uint64_t mask,
 }
 
 
-/* The same for equality: of a sensitive field its blind index. */
+/* The same for equality: of a sensitive field its blind indexes. */
 
 static ngx_int_t
 ehr_list_push_equal(ehr_request_t *req, ehr_listing_t *listing,
@@ -200,9 +200,9 @@ ehr_list_push_equal(ehr_request_t *req, ehr_listing_t *listing,
         }
 
         if ((record->fields->fields[i]->flags & EHR_SENSITIVE)
-            && ehr_record_index_param(req, record, i, value->text, value->len,
-                                      (ehr_param_t *) params->elts
-                                      + params->nelts - 1)
+            && ehr_record_sought(req, record, i, value->text, value->len,
+                                 (ehr_param_t *) params->elts
+                                 + params->nelts - 1)
                != NGX_OK)
         {
             return NGX_ERROR;

@@ -11,6 +11,9 @@ static void ehr_record_write_value(ehr_request_t *req, ehr_record_t *record,
 static void ehr_record_write_sensitive(ehr_request_t *req,
     ehr_record_t *record, ehr_out_t *out, size_t i, const ngx_str_t *id,
     ngx_str_t hex);
+static ngx_int_t ehr_record_index_param(ehr_request_t *req,
+    ehr_record_t *record, size_t field, const ehr_value_t *value,
+    ehr_param_t *param);
 static ngx_int_t ehr_record_context(ngx_pool_t *pool, ehr_record_t *record,
     size_t field, const ngx_str_t *id, ngx_str_t *context);
 
@@ -187,19 +190,17 @@ ehr_record_decrypt(ehr_request_t *req, ehr_record_t *record, size_t field,
 }
 
 
-ngx_int_t
-ehr_record_index_param(ehr_request_t *req, ehr_record_t *record,
-    size_t field, const char *text, size_t len, ehr_param_t *param)
+size_t
+ehr_record_indexes(ehr_record_t *record, size_t field, const char *text,
+    size_t len, ngx_pool_t *pool, u_char indexes[EHR_BLIND_INDEXES])
 {
     char       *normal;
-    u_char     *index;
+    size_t      n;
     ngx_str_t   purpose;
 
-    normal = ngx_pnalloc(req->pool, len + 1);
-    index = ngx_pnalloc(req->pool, EHR_BLIND_INDEX);
-
-    if (normal == NULL || index == NULL) {
-        return NGX_ERROR;
+    normal = ngx_pnalloc(pool, len + 1);
+    if (normal == NULL) {
+        return 0;
     }
 
     len = ehr_normalize(record->fields->fields[field], text, len, normal);
@@ -208,15 +209,86 @@ ehr_record_index_param(ehr_request_t *req, ehr_record_t *record,
     purpose = record->purposes[field];
     purpose.len--;
 
-    if (ehr_blind_index(&req->conf->keys, &purpose, (u_char *) normal, len,
-                        index)
-        != NGX_OK)
-    {
+    return ehr_blind_indexes(&ehr_worker.conf->keys, &purpose,
+                             (u_char *) normal, len, indexes, &n)
+           == NGX_OK ? n : 0;
+}
+
+
+/* An array, because a row may have the index of any key. */
+
+ngx_int_t
+ehr_record_sought(ehr_request_t *req, ehr_record_t *record, size_t field,
+    const char *text, size_t len, ehr_param_t *param)
+{
+    u_char     *p;
+    size_t      i, n;
+    ngx_str_t   index;
+    u_char      indexes[EHR_BLIND_INDEXES];
+
+    n = ehr_record_indexes(record, field, text, len, req->pool, indexes);
+    p = ngx_pnalloc(req->pool, n * (2 + sizeof("\"\\\\x\",")) + 3);
+
+    if (n == 0 || p == NULL) {
         return NGX_ERROR;
     }
 
-    param->value = (char *) index;
-    param->len = EHR_BLIND_INDEX;
+    param->value = (char *) p;
+    *p++ = '{';
+
+    for (i = 0; i < n; i += EHR_BLIND_INDEX) {
+        index = ehr_record_stored(indexes + i);
+
+        p = ngx_sprintf(p, "%s\"\\\\x", i ? "," : "");
+        p = ngx_hex_dump(p, index.data, index.len);
+        *p++ = '"';
+    }
+
+    *p++ = '}';
+    *p = '\0';
+
+    return NGX_OK;
+}
+
+
+/* Of version 1 the version is not stored. */
+
+ngx_str_t
+ehr_record_stored(u_char index[EHR_BLIND_INDEX])
+{
+    ngx_str_t  stored = { EHR_BLIND_INDEX, index };
+
+    if (index[0] == 1) {
+        stored.len--;
+        stored.data++;
+    }
+
+    return stored;
+}
+
+
+/* What is to be written: the database chooses among them. */
+
+static ngx_int_t
+ehr_record_index_param(ehr_request_t *req, ehr_record_t *record,
+    size_t field, const ehr_value_t *value, ehr_param_t *param)
+{
+    size_t   n;
+    u_char  *indexes;
+
+    indexes = ngx_pnalloc(req->pool, EHR_BLIND_INDEXES);
+    if (indexes == NULL) {
+        return NGX_ERROR;
+    }
+
+    n = ehr_record_indexes(record, field, value->text, value->len, req->pool,
+                           indexes);
+    if (n == 0) {
+        return NGX_ERROR;
+    }
+
+    param->value = (char *) indexes;
+    param->len = (int) n;
     param->binary = 1;
 
     return NGX_OK;
@@ -268,9 +340,7 @@ ehr_record_push_sensitive(ehr_request_t *req, ehr_record_t *record, size_t i,
     ngx_memzero(param, sizeof(ehr_param_t));
 
     return value->text
-           ? ehr_record_index_param(req, record, i, value->text, value->len,
-                                    param)
-           : NGX_OK;
+           ? ehr_record_index_param(req, record, i, value, param) : NGX_OK;
 }
 
 

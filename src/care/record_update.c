@@ -36,7 +36,7 @@ ehr_record_write(ehr_request_t *req, ehr_write_t write)
 {
     int                  rc;
     ehr_batch_t         *batch;
-    ehr_param_t          version;
+    ehr_param_t          versions;
     ehr_values_t         values;
     ehr_record_t        *record = ehr_request_record(req);
     ehr_field_errors_t   errors;
@@ -61,9 +61,9 @@ ehr_record_write(ehr_request_t *req, ehr_write_t write)
     if (ehr_record_add_references(req, record, &values,
                                   (char *) ehr_record_id(req)->data, batch)
         != NGX_OK
-        || ehr_record_expected(req, &version) != NGX_OK
+        || ehr_record_expected(req, &versions) != NGX_OK
         || ehr_record_add_update(req, record, ehr_record_id(req),
-                                 version.value, &values, batch)
+                                 versions.value, &values, batch)
            != NGX_OK
         || ehr_record_add_by_id(req, record, EHR_SQL_EXPLAIN, batch)
            != NGX_OK)
@@ -121,23 +121,15 @@ ehr_record_add_references(ehr_request_t *req, ehr_record_t *record,
 ngx_int_t
 ehr_record_expected(ehr_request_t *req, ehr_param_t *param)
 {
-    u_char     *text;
-    ngx_int_t   version;
+    ngx_str_t  versions;
 
     ngx_memzero(param, sizeof(ehr_param_t));
 
-    version = ehr_if_match(req);
-    if (version == 0) {
-        return NGX_OK;
-    }
-
-    text = ngx_pnalloc(req->pool, NGX_INT_T_LEN + 1);
-    if (text == NULL) {
+    if (ehr_if_match_versions(req, &versions) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    *ngx_sprintf(text, "%i", version) = '\0';
-    param->value = (char *) text;
+    param->value = (char *) versions.data;
 
     return NGX_OK;
 }
@@ -145,7 +137,7 @@ ehr_record_expected(ehr_request_t *req, ehr_param_t *param)
 
 ngx_int_t
 ehr_record_add_update(ehr_request_t *req, ehr_record_t *record,
-    ngx_str_t *id, const char *version, const ehr_values_t *values,
+    ngx_str_t *id, const char *versions, const ehr_values_t *values,
     ehr_batch_t *batch)
 {
     u_char       *mask;
@@ -168,7 +160,7 @@ ehr_record_add_update(ehr_request_t *req, ehr_record_t *record,
     ngx_memzero(param, 3 * sizeof(ehr_param_t));
 
     param[0].value = (char *) id->data;
-    param[1].value = version;
+    param[1].value = versions;
     param[2].value = (char *) mask;
 
     if (ehr_record_push_values(req, record, values, id, 1, &params)
@@ -200,16 +192,12 @@ ehr_record_add_by_id(ehr_request_t *req, ehr_record_t *record,
 static void
 ehr_record_missed(ehr_request_t *req, PGresult *explained)
 {
-    ngx_int_t  expected, found;
     ngx_str_t  version;
 
-    expected = ehr_if_match(req);
-
-    if (PQntuples(explained) && expected != 0) {
+    if (PQntuples(explained)) {
         version = ehr_result_value(explained, 0, 0);
-        found = ngx_atoi(version.data, version.len);
 
-        if (found != expected) {
+        if (!ehr_if_match(req, ngx_atoi(version.data, version.len))) {
             ehr_reply_message(req, NGX_HTTP_PRECONDITION_FAILED,
                             EHR_MESSAGE_STALE_VERSION);
             return;

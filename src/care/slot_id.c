@@ -6,6 +6,8 @@
  *        17-20   start, in steps since 1970, big-endian
  *        21-22   minutes
  *        23-31   the first bytes of an HMAC of the above
+ *
+ * While two index keys are active the older one makes it, and both are good.
  */
 
 #include <openssl/crypto.h>
@@ -19,7 +21,8 @@
 #define EHR_SLOT_BYTES    32
 
 
-static ngx_int_t ehr_slot_id_seal(u_char bytes[EHR_SLOT_BYTES]);
+static ngx_int_t ehr_slot_id_seal(u_char bytes[EHR_SLOT_BYTES],
+    ehr_key_t *key);
 
 
 u_char *
@@ -37,7 +40,9 @@ ehr_slot_id_print(u_char *out, const ehr_slot_t *slot)
     bytes[21] = (u_char) (slot->minutes >> 8);
     bytes[22] = (u_char) slot->minutes;
 
-    if (ehr_slot_id_seal(bytes) != NGX_OK) {
+    if (ehr_slot_id_seal(bytes, ehr_worker.conf->keys.index_keys.elts)
+        != NGX_OK)
+    {
         return NULL;
     }
 
@@ -48,7 +53,9 @@ ehr_slot_id_print(u_char *out, const ehr_slot_t *slot)
 ngx_int_t
 ehr_slot_id_parse(const char *text, size_t len, ehr_slot_t *slot)
 {
-    u_char  bytes[EHR_SLOT_BYTES], sealed[EHR_SLOT_BYTES];
+    u_char        bytes[EHR_SLOT_BYTES], sealed[EHR_SLOT_BYTES];
+    ngx_uint_t    i;
+    ngx_array_t  *keys = &ehr_worker.conf->keys.index_keys;
 
     if (len != EHR_SLOT_ID
         || ehr_base64url_decode(bytes, (const u_char *) text, len)
@@ -60,11 +67,19 @@ ehr_slot_id_parse(const char *text, size_t len, ehr_slot_t *slot)
 
     ngx_memcpy(sealed, bytes, EHR_SLOT_SAID);
 
-    if (ehr_slot_id_seal(sealed) != NGX_OK) {
-        return NGX_ERROR;
+    for (i = 0; i < keys->nelts; i++) {
+
+        if (ehr_slot_id_seal(sealed, (ehr_key_t *) keys->elts + i) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (CRYPTO_memcmp(bytes, sealed, EHR_SLOT_BYTES) == 0) {
+            break;
+        }
     }
 
-    if (CRYPTO_memcmp(bytes, sealed, EHR_SLOT_BYTES) != 0) {
+    if (i == keys->nelts) {
         return NGX_DECLINED;
     }
 
@@ -81,19 +96,18 @@ ehr_slot_id_parse(const char *text, size_t len, ehr_slot_t *slot)
 /* Fills in the hash of what the bytes say. */
 
 static ngx_int_t
-ehr_slot_id_seal(u_char bytes[EHR_SLOT_BYTES])
+ehr_slot_id_seal(u_char bytes[EHR_SLOT_BYTES], ehr_key_t *key)
 {
     u_char            hash[EHR_BLIND_INDEX];
     static ngx_str_t  purpose = ngx_string("slot");
 
-    if (ehr_blind_index(&ehr_worker.conf->keys, &purpose, bytes,
-                        EHR_SLOT_SAID, hash)
-        != NGX_OK)
+    if (ehr_blind_index(key, &purpose, bytes, EHR_SLOT_SAID, hash) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(bytes + EHR_SLOT_SAID, hash, EHR_SLOT_BYTES - EHR_SLOT_SAID);
+    ngx_memcpy(bytes + EHR_SLOT_SAID, hash + 1,
+               EHR_SLOT_BYTES - EHR_SLOT_SAID);
 
     return NGX_OK;
 }

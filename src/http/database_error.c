@@ -27,6 +27,9 @@ static const ehr_state_t  ehr_states[] = {
     { "EH422", 422, EHR_MESSAGE_INVALID_FIELDS, EHR_MESSAGE_VALUE_REFUSED,
       0 },
 
+    /* this node lacks an index key: nothing that a client could mend */
+    { "EH503", 503, EHR_MESSAGE_UNAVAILABLE, EHR_MESSAGE_NONE, 5 },
+
     { "23505", 409, EHR_MESSAGE_CONFLICT, EHR_MESSAGE_VALUE_TAKEN, 0 },
     { "23P01", 409, EHR_MESSAGE_CONFLICT, EHR_MESSAGE_VALUE_TAKEN, 0 },
     { "23503", 422, EHR_MESSAGE_INVALID_FIELDS,

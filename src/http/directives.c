@@ -368,6 +368,67 @@ ehr_conf_field_key(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 }
 
 
+/* The keys are kept by version. */
+
+char *
+ehr_conf_index_key(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ngx_str_t        *value = cf->args->elts;
+    ngx_uint_t        i;
+    ehr_key_t        *key, *keys, other;
+    ehr_main_conf_t  *conf = data;
+
+    keys = conf->keys.index_keys.elts;
+
+    if (conf->keys.index_keys.nelts == EHR_INDEX_KEYS) {
+        return EHR_INVALID("at most %d index keys can be active: the one in "
+                           "use and the one that follows it",
+                           EHR_INDEX_KEYS);
+    }
+
+    key = ngx_array_push(&conf->keys.index_keys);
+    ngx_memzero(key, sizeof(ehr_key_t));
+    key->version = 1;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_strcmp(value[i].data, "write") == 0) {
+            key->sign = 1;
+            continue;
+        }
+
+        if (ehr_option_number(cf, &value[i], "version", &key->version)
+            != NGX_OK
+            || key->version > 255)
+        {
+            return EHR_INVALID("\"ehr_index_key\" takes version= from 1 to "
+                               "255, and write");
+        }
+    }
+
+    if (key != keys && keys->version == key->version) {
+        return EHR_INVALID("two index keys have version %ui", key->version);
+    }
+
+    if (ehr_key_read(cf, &value[1], key) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (keys->version > key->version) {
+        other = *keys;
+        *keys = *key;
+        *key = other;
+    }
+
+    if (key != keys && keys->sign) {
+        return EHR_INVALID("only the newest index key is written: write "
+                           "belongs to version %ui", key->version);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 char *
 ehr_conf_key(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 {

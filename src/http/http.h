@@ -413,9 +413,14 @@ const char *ehr_request_scope(ehr_request_t *req);
 
 /* -- conditional and repeated requests ------------------------------------- */
 
-/* If-Match → version to expect; 0: any (none given, or *); -1: cannot match
- * anything. */
-ngx_int_t ehr_if_match(ehr_request_t *req);
+/* Whether a request may go on that meets this version of a row: there is no
+ * If-Match, it is *, or it lists the version's tag (strong comparison). */
+int ehr_if_match(ehr_request_t *req, ngx_int_t version);
+/* The same for reads: If-None-Match does not name it (weak comparison). */
+int ehr_if_none_match(ehr_request_t *req, ngx_int_t version);
+/* The versions that may be met, as the text of PostgreSQL's array, with NUL
+ * behind it: "{}" for none; data is NULL for any.  NGX_ERROR without memory. */
+ngx_int_t ehr_if_match_versions(ehr_request_t *req, ngx_str_t *array);
 
 /* Header by name (lower case); NULL if absent. */
 ngx_table_elt_t *ehr_header(ngx_http_request_t *r, const char *name,

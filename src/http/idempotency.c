@@ -16,11 +16,11 @@ ngx_int_t
 ehr_idempotency_params(ehr_request_t *req, ehr_param_t params[4])
 {
     u_char  *hash, *key, *route, *p;
-    size_t   i, len;
+    size_t   i, len, hash_len;
 
     static ngx_str_t  purpose = ngx_string("idempotency");
 
-    hash = ngx_pnalloc(req->pool, EHR_BLIND_INDEX);
+    hash = ngx_pnalloc(req->pool, EHR_BLIND_INDEXES);
     key = ngx_pnalloc(req->pool, req->key.len + 1);
 
     len = ngx_strlen(req->route->path) + 1;
@@ -33,8 +33,8 @@ ehr_idempotency_params(ehr_request_t *req, ehr_param_t params[4])
 
     /* keyed, for a body may hold a password */
 
-    if (ehr_blind_index(&req->conf->keys, &purpose, req->body.data,
-                        req->body.len, hash)
+    if (ehr_blind_indexes(&req->conf->keys, &purpose, req->body.data,
+                          req->body.len, hash, &hash_len)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -57,7 +57,7 @@ ehr_idempotency_params(ehr_request_t *req, ehr_param_t params[4])
     params[1].value = (char *) key;
     params[2].value = (char *) route;
     params[3].value = (char *) hash;
-    params[3].len = EHR_BLIND_INDEX;
+    params[3].len = (int) hash_len;
     params[3].binary = 1;
 
     return NGX_OK;

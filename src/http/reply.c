@@ -5,10 +5,10 @@
 #include "http.h"
 
 
-static ngx_int_t ehr_reply_tag(ehr_request_t *req, ngx_str_t *tag);
 static ngx_table_elt_t *ehr_header_push(ehr_request_t *req, const char *name,
     ngx_str_t *value);
-static int ehr_reply_is_stale(ehr_request_t *req, const ehr_reply_t *reply);
+static int ehr_reply_is_read(ehr_request_t *req, const ehr_reply_t *reply);
+static void ehr_reply_known(ehr_request_t *req, const ehr_reply_t *reply);
 static ngx_int_t ehr_reply_headers(ehr_request_t *req,
     const ehr_reply_t *reply);
 static void ehr_reply_envelope(ehr_request_t *req, const ehr_reply_t *reply,
@@ -50,15 +50,6 @@ ehr_reply_header(ehr_request_t *req, const char *name, ngx_str_t *value)
 
 
 static ngx_int_t
-ehr_reply_tag(ehr_request_t *req, ngx_str_t *tag)
-{
-    req->http->headers_out.etag = ehr_header_push(req, "ETag", tag);
-
-    return req->http->headers_out.etag ? NGX_OK : NGX_ERROR;
-}
-
-
-static ngx_int_t
 ehr_reply_headers(ehr_request_t *req, const ehr_reply_t *reply)
 {
     u_char              *p;
@@ -76,7 +67,10 @@ ehr_reply_headers(ehr_request_t *req, const ehr_reply_t *reply)
         value.data = p;
         value.len = ngx_sprintf(p, "\"%i\"", reply->version) - p;
 
-        if (ehr_reply_tag(req, &value) != NGX_OK) {
+        /* not headers_out.etag: gzip would make it weak, and If-Match wants
+         * a strong one */
+
+        if (ehr_reply_header(req, "ETag", &value) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -294,6 +288,10 @@ ehr_reply_send(ehr_request_t *req, ngx_uint_t status, ehr_out_t *body)
     r->headers_out.status = status;
     r->headers_out.content_length_n = body->size;
 
+    if (status == NGX_HTTP_NOT_MODIFIED) {
+        ngx_http_clear_content_length(r);
+    }
+
     if (status == 422) {
         /* nginx does not know its name */
         ngx_str_set(&r->headers_out.status_line, "422 Unprocessable Content");
@@ -335,22 +333,30 @@ ehr_reply_send(ehr_request_t *req, ngx_uint_t status, ehr_out_t *body)
 }
 
 
-/* Whether a read has another version than the one that is asked for. */
+/* Whether the reply is a row that is read. */
 
 static int
-ehr_reply_is_stale(ehr_request_t *req, const ehr_reply_t *reply)
+ehr_reply_is_read(ehr_request_t *req, const ehr_reply_t *reply)
 {
-    ngx_int_t  expected;
+    return (req->http->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
+           && reply->version != 0;
+}
 
-    if ((req->http->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) == 0
-        || reply->version == 0)
-    {
-        return 0;
+
+/* The client has this version already. */
+
+static void
+ehr_reply_known(ehr_request_t *req, const ehr_reply_t *reply)
+{
+    ehr_out_t  none;
+
+    ehr_out_init(&none, req->pool);
+
+    if (ehr_reply_headers(req, reply) != NGX_OK) {
+        none.failed = 1;
     }
 
-    expected = ehr_if_match(req);
-
-    return expected != 0 && expected != reply->version;
+    ehr_reply_send(req, NGX_HTTP_NOT_MODIFIED, &none);
 }
 
 
@@ -366,10 +372,18 @@ ehr_reply(ehr_request_t *req, const ehr_reply_t *reply)
         return;
     }
 
-    if (ehr_reply_is_stale(req, reply)) {
-        ehr_reply_message(req, NGX_HTTP_PRECONDITION_FAILED,
-                          EHR_MESSAGE_STALE_VERSION);
-        return;
+    if (ehr_reply_is_read(req, reply)) {
+
+        if (!ehr_if_match(req, reply->version)) {
+            ehr_reply_message(req, NGX_HTTP_PRECONDITION_FAILED,
+                              EHR_MESSAGE_STALE_VERSION);
+            return;
+        }
+
+        if (!ehr_if_none_match(req, reply->version)) {
+            ehr_reply_known(req, reply);
+            return;
+        }
     }
 
     ehr_reply_envelope(req, reply, &out);
@@ -403,7 +417,9 @@ void
 ehr_reply_tagged(ehr_request_t *req, const char *type, ngx_str_t *tag,
     ehr_out_t *body)
 {
-    if (ehr_reply_tag(req, tag) != NGX_OK) {
+    req->http->headers_out.etag = ehr_header_push(req, "ETag", tag);
+
+    if (req->http->headers_out.etag == NULL) {
         body->failed = 1;
     }
 

@@ -337,11 +337,11 @@ size_t ehr_normalize(const ehr_field_t *field, const char *text, size_t len,
  *          inserts that idempotency record.
  * REPLAY   $1 idempotency actor, $2 key: the columns of the row as it was
  *          created, from ehr.idempotency_keys.row.
- * UPDATE   $1 id, $2 expected version or null, $3 bigint mask of present
+ * UPDATE   $1 id, $2 expected versions or null, $3 bigint mask of present
  *          fields, then as CREATE from the first writable field (immutable
  *          ones excluded).  Sets only masked fields.  Returns the new row,
  *          none if the id or the version does not match.
- * DELETE   $1 id, $2 expected version or null   → "version"
+ * DELETE   $1 id, $2 expected versions or null   → "version"
  * RESTORE  $1 id
  * PARENT   $1 parent id                         → one row if it is visible
  * EXPLAIN  $1 id                                → "version" if it is there;
@@ -412,8 +412,8 @@ typedef struct {
 
 /*
  * List statement.  Parameters in this order: parent id; ranking value;
- * conditions in their order; equal in field order (sensitive: the blind
- * index); from; to; since; until; cursor sort value (in the sort field's text
+ * conditions in their order; equal in field order (sensitive: blind
+ * indexes); from; to; since; until; cursor sort value (in the sort field's text
  * form; ranking: numeric), cursor id; limit (absent with count).  Ordered by the sort value, then id.
  * Returns NULL without memory.
  */

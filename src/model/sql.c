@@ -30,12 +30,12 @@ version_column(const ehr_resource_t *resource)
 }
 
 
-/* " AND …": the row has the version expected in $2, if one is. */
+/* " AND …": the row has one of the versions in $2, if any are expected. */
 static void
 add_expected_version(ehr_text_t *text, const ehr_resource_t *resource)
 {
-    ehr_text_print(text, " AND ($2::bigint IS NULL OR %s = $2::bigint)",
-        is_append_only(resource) ? "1" : "t.version");
+    ehr_text_print(text, " AND ($2::bigint[] IS NULL OR %s = ANY"
+        " ($2::bigint[]))", is_append_only(resource) ? "1" : "t.version");
 }
 
 
@@ -222,10 +222,11 @@ compose_keep(ehr_text_t *text, const ehr_fields_t *fields)
     ehr_text_add(text, "WITH made AS (");
     number = add_insert(text, fields);
     ehr_text_print(text, "t.*), kept AS (INSERT INTO ehr.idempotency_keys"
-        " (actor_id, key, route, body_hash, status, row)"
+        " (actor_id, key, route, body_hash, status, relation, row)"
         " SELECT $%u::uuid, $%u::text, $%u::text, $%u::bytea, 201,"
-        " to_jsonb(t) FROM made AS t) SELECT ",
-        number, number + 1, number + 2, number + 3);
+        " 'ehr.%s'::regclass, to_jsonb(t) FROM made AS t) SELECT ",
+        number, number + 1, number + 2, number + 3,
+        fields->resource->table);
     ehr_sql_columns(text, fields);
     ehr_text_add(text, " FROM made AS t");
 }
@@ -234,9 +235,10 @@ compose_keep(ehr_text_t *text, const ehr_fields_t *fields)
 static void
 compose_made(ehr_text_t *text, const ehr_fields_t *fields)
 {
-    ehr_text_add(text, "INSERT INTO ehr.idempotency_keys"
-        " (actor_id, key, route, body_hash, status, row)"
-        " SELECT $2::uuid, $3::text, $4::text, $5::bytea, 201, to_jsonb(t)");
+    ehr_text_print(text, "INSERT INTO ehr.idempotency_keys"
+        " (actor_id, key, route, body_hash, status, relation, row)"
+        " SELECT $2::uuid, $3::text, $4::text, $5::bytea, 201,"
+        " 'ehr.%s'::regclass, to_jsonb(t)", fields->resource->table);
     add_from(text, fields->resource);
     ehr_text_add(text, " WHERE t.id = $1::uuid");
 }

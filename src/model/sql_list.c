@@ -145,7 +145,7 @@ static void
 add_equal(composer_t *c, const ehr_field_t *field)
 {
     if (field->flags & EHR_SENSITIVE) {
-        ehr_text_print(&c->text, " AND t.%s_index = $%u::bytea",
+        ehr_text_print(&c->text, " AND t.%s_index = ANY ($%u::bytea[])",
             field->column, c->next++);
         return;
     }

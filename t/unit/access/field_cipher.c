@@ -7,10 +7,13 @@
 #include <cmocka.h>
 #include <openssl/err.h>
 
+#include "../../../src/access/hash.h"
 
-static u_char  secrets[4][40];
+
+static u_char  secrets[5][40];
 
 static ehr_key_t  field_keys[2];
+static ehr_key_t  index_keys[2];
 static ehr_field_keys_t  keys;
 
 static ngx_str_t  context =
@@ -24,7 +27,7 @@ set_up(void **state)
 
     (void) state;
 
-    for (i = 0; i < 4; i++) {
+    for (i = 0; i < 5; i++) {
         memset(secrets[i], 'a' + i, sizeof(secrets[i]));
     }
 
@@ -36,7 +39,13 @@ set_up(void **state)
     keys.keys.elts = field_keys;
     keys.keys.nelts = 2;
     keys.current = &field_keys[1];
-    keys.index_key.secret = (ngx_str_t) { 32, secrets[2] };
+    index_keys[0].version = 1;
+    index_keys[0].secret = (ngx_str_t) { 32, secrets[2] };
+    index_keys[1].version = 7;
+    index_keys[1].secret = (ngx_str_t) { 32, secrets[4] };
+
+    keys.index_keys.elts = index_keys;
+    keys.index_keys.nelts = 2;
     keys.audit_key.secret = (ngx_str_t) { 32, secrets[3] };
 
     return 0;
@@ -187,27 +196,55 @@ truncated_is_refused(void **state)
 static void
 blind_index_depends_on_all_it_should(void **state)
 {
-    u_char     one[32], two[32];
-    ngx_str_t  phone = ngx_string("patients.phone");
-    ngx_str_t  email = ngx_string("patients.email");
-    ngx_str_t  shorter = ngx_string("patients.pho");
+    u_char      one[EHR_BLIND_INDEX], two[EHR_BLIND_INDEX];
+    ehr_key_t  *key = index_keys;
+    ngx_str_t   phone = ngx_string("patients.phone");
+    ngx_str_t   email = ngx_string("patients.email");
+    ngx_str_t   shorter = ngx_string("patients.pho");
 
     (void) state;
 
-    assert_int_equal(ehr_blind_index(&keys, &phone, (u_char *) "1", 1, one),
+    assert_int_equal(ehr_blind_index(key, &phone, (u_char *) "1", 1, one),
                      NGX_OK);
-    ehr_blind_index(&keys, &phone, (u_char *) "1", 1, two);
-    assert_memory_equal(one, two, 32);
+    assert_int_equal(one[0], 1);
+    ehr_blind_index(key, &phone, (u_char *) "1", 1, two);
+    assert_memory_equal(one, two, EHR_BLIND_INDEX);
 
-    ehr_blind_index(&keys, &phone, (u_char *) "2", 1, two);
-    assert_memory_not_equal(one, two, 32);
+    ehr_blind_index(key, &phone, (u_char *) "2", 1, two);
+    assert_memory_not_equal(one + 1, two + 1, EHR_HMAC);
 
-    ehr_blind_index(&keys, &email, (u_char *) "1", 1, two);
-    assert_memory_not_equal(one, two, 32);
+    ehr_blind_index(key, &email, (u_char *) "1", 1, two);
+    assert_memory_not_equal(one + 1, two + 1, EHR_HMAC);
+
+    ehr_blind_index(key + 1, &phone, (u_char *) "1", 1, two);
+    assert_memory_not_equal(one + 1, two + 1, EHR_HMAC);
 
     /* the purpose's end cannot become the value's start */
-    ehr_blind_index(&keys, &shorter, (u_char *) "ne1", 3, two);
-    assert_memory_not_equal(one, two, 32);
+    ehr_blind_index(key, &shorter, (u_char *) "ne1", 3, two);
+    assert_memory_not_equal(one + 1, two + 1, EHR_HMAC);
+}
+
+
+static void
+blind_indexes_are_of_all_keys(void **state)
+{
+    size_t     n, i;
+    u_char     all[EHR_BLIND_INDEXES], one[EHR_BLIND_INDEX];
+    ngx_str_t  phone = ngx_string("patients.phone");
+
+    (void) state;
+
+    assert_int_equal(ehr_blind_indexes(&keys, &phone, (u_char *) "1", 1, all,
+                                       &n),
+                     NGX_OK);
+    assert_int_equal(n, 2 * EHR_BLIND_INDEX);
+
+    for (i = 0; i < 2; i++) {
+        ehr_blind_index(&index_keys[i], &phone, (u_char *) "1", 1, one);
+        assert_memory_equal(all + i * EHR_BLIND_INDEX, one, EHR_BLIND_INDEX);
+    }
+
+    assert_int_equal(all[EHR_BLIND_INDEX], 7);
 }
 
 
@@ -242,6 +279,7 @@ main(void)
         cmocka_unit_test(other_row_or_column_does_not_open),
         cmocka_unit_test(truncated_is_refused),
         cmocka_unit_test(blind_index_depends_on_all_it_should),
+        cmocka_unit_test(blind_indexes_are_of_all_keys),
         cmocka_unit_test(audit_mac_is_hex_hmac),
     };
 

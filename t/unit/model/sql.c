@@ -46,14 +46,14 @@ static const char *const  samples[EHR_SQL_KINDS] = {
 
     [EHR_SQL_KEEP] =
         "WITH made AS (" INSERT " RETURNING t.*), kept AS (INSERT INTO "
-        "ehr.idempotency_keys (actor_id, key, route, body_hash, status, row) "
-        "SELECT $22::uuid, $23::text, $24::text, $25::bytea, 201, "
-        "to_jsonb(t) FROM made AS t) SELECT " COLUMNS " FROM made AS t",
+        "ehr.idempotency_keys (actor_id, key, route, body_hash, status, "
+        "relation, row) SELECT $22::uuid, $23::text, $24::text, $25::bytea, "
+        "201, 'ehr.samples'::regclass, to_jsonb(t) FROM made AS t) SELECT " COLUMNS " FROM made AS t",
 
     [EHR_SQL_MADE] =
         "INSERT INTO ehr.idempotency_keys (actor_id, key, route, body_hash, "
-        "status, row) SELECT $2::uuid, $3::text, $4::text, $5::bytea, 201, "
-        "to_jsonb(t) FROM ehr.samples AS t WHERE t.id = $1::uuid",
+        "status, relation, row) SELECT $2::uuid, $3::text, $4::text, "
+        "$5::bytea, 201, 'ehr.samples'::regclass, to_jsonb(t) FROM ehr.samples AS t WHERE t.id = $1::uuid",
 
     [EHR_SQL_REPLAY] =
         "SELECT " COLUMNS
@@ -88,13 +88,15 @@ static const char *const  samples[EHR_SQL_KINDS] = {
         "($3::bigint >> 21) & 1 = 1 THEN COALESCE($21::jsonb, '{}'::jsonb) "
         "ELSE t.additional_data END WHERE t.id = $1::uuid AND t.deleted_at "
         "IS NULL" VISIBLE
-        " AND ($2::bigint IS NULL OR t.version = $2::bigint) RETURNING "
+        " AND ($2::bigint[] IS NULL OR t.version = ANY ($2::bigint[])) "
+        "RETURNING "
         COLUMNS,
 
     [EHR_SQL_DELETE] =
         "UPDATE ehr.samples AS t SET deleted_at = now() WHERE t.id = "
         "$1::uuid AND t.deleted_at IS NULL" VISIBLE
-        " AND ($2::bigint IS NULL OR t.version = $2::bigint) RETURNING "
+        " AND ($2::bigint[] IS NULL OR t.version = ANY ($2::bigint[])) "
+        "RETURNING "
         "t.version",
 
     [EHR_SQL_RESTORE] =
@@ -124,15 +126,16 @@ static const char *const  logs[EHR_SQL_KINDS] = {
     [EHR_SQL_KEEP] =
         "WITH made AS (INSERT INTO ehr.logs AS t (id, line) VALUES "
         "($1::uuid, $2::text) RETURNING t.*), kept AS (INSERT INTO "
-        "ehr.idempotency_keys (actor_id, key, route, body_hash, status, row) "
-        "SELECT $3::uuid, $4::text, $5::text, $6::bytea, 201, to_jsonb(t) "
+        "ehr.idempotency_keys (actor_id, key, route, body_hash, status, "
+        "relation, row) SELECT $3::uuid, $4::text, $5::text, $6::bytea, 201, "
+        "'ehr.logs'::regclass, to_jsonb(t) "
         "FROM made AS t) SELECT t.id, t.line, t.created_at, t.created_by "
         "FROM made AS t",
 
     [EHR_SQL_MADE] =
         "INSERT INTO ehr.idempotency_keys (actor_id, key, route, body_hash, "
-        "status, row) SELECT $2::uuid, $3::text, $4::text, $5::bytea, 201, "
-        "to_jsonb(t) FROM ehr.logs AS t WHERE t.id = $1::uuid",
+        "status, relation, row) SELECT $2::uuid, $3::text, $4::text, "
+        "$5::bytea, 201, 'ehr.logs'::regclass, to_jsonb(t) FROM ehr.logs AS t WHERE t.id = $1::uuid",
 
     [EHR_SQL_REPLAY] =
         "SELECT t.id, t.line, t.created_at, t.created_by FROM "

@@ -117,7 +117,7 @@ filters_follow_the_types(void **state)
 
     assert_string_equal(conditions(&list),
         " WHERE true AND t.patient_id = $1::uuid"
-        " AND t.code = $2::text AND t.email_index = $3::bytea"
+        " AND t.code = $2::text AND t.email_index = ANY ($3::bytea[])"
         " AND t.count = $4::bigint AND t.active = $5::boolean"
         " AND t.tags @> ARRAY[$6::text] AND t.doctor_ids @> ARRAY[$7::uuid]"
         " AND t.count >= $8::bigint AND t.at >= $9::timestamptz"
