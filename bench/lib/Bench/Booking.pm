@@ -44,19 +44,19 @@ sub crowd {
     $self->{hospital}->wait_live;
 }
 
-# Adds so many appointments of the past and the far end of the horizon.
+# Stops nginx and adds so many appointments of the past and the far end of the
+# horizon.
 sub add_history {
     my ($self, $appointments) = @_;
+    $self->{hospital}->env->stop_nginx;
     $self->sql('history', "appointments=$appointments");
 }
 
-# Starts nginx anew: seconds until it answers, and until the engine is live.
+# Starts nginx: seconds until it answers, and until the engine is live.
 sub cold_start {
     my ($self) = @_;
     my $hospital = $self->{hospital};
     my $env = $hospital->env;
-
-    $env->stop_nginx;
     my $began = time();
     $env->start_nginx;
     $env->wait_for(60, 'an answer', sub { $hospital->get('/api/v1/doctors/'

@@ -1,7 +1,8 @@
 package Bench::Hospital;
 
 # The PostgreSQL and nginx that are measured, below build/bench: as `make run`
-# has them, but without rate limits and with 10,000 patients.
+# has them, but without rate limits and with 10,000 patients.  A token lives
+# longer than storing ten million appointments takes.
 
 use strict;
 use warnings;
@@ -31,7 +32,8 @@ sub start {
 
     $self->{env} = EHR::Test::Environment->start(name => 'bench',
         directory => top() . '/build/bench', pg_settings => $pg_settings,
-        workers => 'auto', %option, edit => sub {
+        workers => 'auto', conf => 'ehr_access_lifetime 1d;', %option,
+        edit => sub {
             my $conf = roomy($_[0]);
             return $option{edit} ? $option{edit}->($conf) : $conf;
         });
