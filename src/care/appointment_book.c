@@ -1,6 +1,5 @@
 /*
- * A new appointment.  The engine refuses most of those who come too late; an
- * SQL function decides about the others, claims their time and writes the row.
+ * A new appointment: an SQL function claims its time and writes the row.
  */
 
 #include "booking.h"
@@ -10,6 +9,11 @@ static ngx_int_t ehr_book_input(ehr_request_t *req, ehr_booking_t *booking,
     ehr_values_t *values);
 static ngx_int_t ehr_book_add(ehr_request_t *req, ehr_booking_t *booking,
     const ehr_values_t *values, ehr_batch_t *batch);
+
+
+static const ehr_booking_act_t  ehr_book = {
+    ehr_book_add, ehr_record_made_done, ehr_booking_failed
+};
 
 
 ngx_int_t
@@ -31,18 +35,7 @@ ehr_appointment_book(ehr_request_t *req)
         return rc;
     }
 
-    /* an emergency that may overbook is never refused by the engine */
-
-    if (ehr_record_value(req, &values, "overbookReason").text == NULL
-        && ehr_booking_claim(req, booking) == NGX_BUSY)
-    {
-        rc = ehr_booking_refuse(req, booking, ehr_booking_failed);
-        if (rc != NGX_DECLINED) {
-            return rc;
-        }
-    }
-
-    return ehr_booking_make(req, booking, &values, ehr_book_add);
+    return ehr_booking_take(req, booking, &values, &ehr_book);
 }
 
 
@@ -67,6 +60,9 @@ ehr_book_input(ehr_request_t *req, ehr_booking_t *booking,
     booking->room = ehr_record_value(req, values, "roomId").text;
     booking->equipment = ehr_record_value(req, values, "equipmentIds").text;
     booking->hold = ehr_input_value(&ehr_input_book, &more, "holdToken").text;
+    /* an emergency that may overbook */
+    booking->is_unasked = ehr_record_value(req, values,
+                                           "overbookReason").text != NULL;
     booking->needs_doctor = 1;
     booking->needs_start = 1;
 
@@ -75,39 +71,6 @@ ehr_book_input(ehr_request_t *req, ehr_booking_t *booking,
                           &errors);
 
     return (rc == NGX_OK) ? ehr_record_new_id(req, &booking->id) : rc;
-}
-
-
-ngx_int_t
-ehr_booking_make(ehr_request_t *req, ehr_booking_t *booking,
-    const ehr_values_t *values, ehr_booking_add_pt add)
-{
-    ehr_batch_t  *batch;
-
-    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-
-    if (batch == NULL) {
-        ehr_booking_drop(booking);
-        return NGX_ERROR;
-    }
-
-    if (ehr_step_idempotency(req, batch) != NGX_OK
-        || add(req, booking, values, batch) != NGX_OK
-        || ehr_record_add_made(req, ehr_request_record(req), &booking->id,
-                               batch)
-           != NGX_OK)
-    {
-        ehr_booking_drop(booking);
-        ehr_batch_destroy(batch);
-        return NGX_ERROR;
-    }
-
-    req->failed = ehr_booking_failed;
-
-    /* one of many, and seldom refused: the engine has turned most away */
-    ehr_step_share(req, batch);
-
-    return ehr_booking_send(req, booking, batch, ehr_record_made_done);
 }
 
 
@@ -134,6 +97,10 @@ ehr_book_add(ehr_request_t *req, ehr_booking_t *booking,
     params[12].value = ehr_record_value(req, values, "additionalData").text;
     params[13].value = ehr_booking_seat(booking);
 
-    return ehr_batch_add(batch, ehr_queries[EHR_QUERY_APPOINTMENT_BOOK], 14,
-                         params);
+    return (ehr_batch_add(batch, ehr_queries[EHR_QUERY_APPOINTMENT_BOOK], 14,
+                          params)
+            == NGX_OK)
+           ? ehr_record_add_made(req, ehr_request_record(req), &booking->id,
+                                 batch)
+           : NGX_ERROR;
 }

@@ -258,7 +258,9 @@ ehr_change_looked(ehr_request_t *req, ehr_batch_t *batch)
 {
     ehr_change_t  *change = req->state;
 
-    if (ehr_change_ask(req, change, batch->results[batch->n - 1]) != NGX_OK) {
+    if (ehr_change_ask(req, change, batch->results[batch->n - 1])
+        == NGX_ERROR)
+    {
         ehr_reply_message(req, NGX_HTTP_INTERNAL_SERVER_ERROR,
                           EHR_MESSAGE_INTERNAL_ERROR);
     }

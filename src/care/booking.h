@@ -46,6 +46,7 @@ typedef struct {
 
     unsigned                needs_doctor:1; /* must say it */
     unsigned                needs_start:1;
+    unsigned                is_unasked:1;   /* not the engine's to refuse */
     unsigned                is_roomless:1;  /* gives back the room it has */
     int64_t                 second;         /* of the start */
     ngx_uint_t              length;         /* minutes, 0: unknown yet */
@@ -98,17 +99,6 @@ ngx_int_t ehr_booking_claim(ehr_request_t *req, ehr_booking_t *booking);
 ngx_int_t ehr_booking_send(ehr_request_t *req, ehr_booking_t *booking,
     ehr_batch_t *batch, ehr_step_pt step);
 
-/*
- * Makes the appointment booking->id by the statements that `add` adds, and
- * answers 201 with it or as ehr_booking_failed() does; the claim is settled.
- * NGX_OK or NGX_ERROR (appointment_book.c).
- */
-typedef ngx_int_t (*ehr_booking_add_pt)(ehr_request_t *req,
-    ehr_booking_t *booking, const ehr_values_t *values, ehr_batch_t *batch);
-
-ngx_int_t ehr_booking_make(ehr_request_t *req, ehr_booking_t *booking,
-    const ehr_values_t *values, ehr_booking_add_pt add);
-
 /* Lets go of what was claimed, when nothing was sent. */
 void ehr_booking_drop(ehr_booking_t *booking);
 
@@ -128,19 +118,31 @@ void ehr_booking_released(ngx_str_t doctor, ngx_str_t room,
     ngx_str_t equipment);
 
 
+/* -- taking it (booking_take.c) -------------------------------------------- */
+
+/* What takes time: `add` adds its statements, whose ends are `step` and
+ * `failed`. */
+typedef struct {
+    ngx_int_t             (*add)(ehr_request_t *req, ehr_booking_t *booking,
+                                 const ehr_values_t *values,
+                                 ehr_batch_t *batch);
+    ehr_step_pt             step;
+    ehr_step_pt             failed;
+} ehr_booking_act_t;
+
+/* Asks the engine, unless booking->is_unasked, then PostgreSQL; req->state is
+ * the booking.  NGX_OK, NGX_DONE (answered) or NGX_ERROR. */
+ngx_int_t ehr_booking_take(ehr_request_t *req, ehr_booking_t *booking,
+    const ehr_values_t *values, const ehr_booking_act_t *act);
+
+
 /* -- refusals (booking_refused.c) ------------------------------------------ */
 
 /* 409 that names what is taken and offers the next free slots. */
 ngx_int_t ehr_booking_taken(ehr_request_t *req, ehr_booking_t *booking);
 
-/*
- * The same for what the engine refused, in the step it was refused in.  Under
- * a key it may be the repetition of what succeeded: that is looked up, and
- * `failed` answers it.  NGX_DECLINED: PostgreSQL must decide, for what is in
- * the way may be the first attempt, still under way.
- */
-ngx_int_t ehr_booking_refuse(ehr_request_t *req, ehr_booking_t *booking,
-    ehr_step_pt failed);
+/* The same in a step, which answers whatever happens. */
+void ehr_booking_taken_step(ehr_request_t *req, ehr_booking_t *booking);
 
 /* What is not asked for is as `before`, a row of APPOINTMENT_LOCK or _LOOK,
  * says. */

@@ -11,7 +11,6 @@
 
 static int ehr_booking_names_patient(const ehr_batch_t *batch);
 static int ehr_booking_is_taken(const ehr_batch_t *batch);
-static void ehr_booking_is_first(ehr_request_t *req, ehr_batch_t *batch);
 static ngx_int_t ehr_booking_ask_others(ehr_request_t *req,
     const ehr_slot_wish_t *wish);
 static void ehr_booking_others(ehr_request_t *req, ehr_batch_t *batch);
@@ -45,7 +44,7 @@ ehr_booking_failed(ehr_request_t *req, ehr_batch_t *batch)
 
     ehr_database_refusal(&batch->error, NULL, req->pool, &refusal,
                          &booking->taken);
-    ehr_booking_is_first(req, batch);
+    ehr_booking_taken_step(req, booking);
 }
 
 
@@ -98,46 +97,12 @@ ehr_booking_is_taken(const ehr_batch_t *batch)
 }
 
 
-ngx_int_t
-ehr_booking_refuse(ehr_request_t *req, ehr_booking_t *booking,
-    ehr_step_pt failed)
-{
-    ehr_batch_t  *batch;
-
-    if (req->key.len == 0) {
-        return ehr_booking_taken(req, booking);
-    }
-
-    if (!booking->is_final) {
-        return NGX_DECLINED;
-    }
-
-    /* the key's lock is free once the first attempt is over and seen */
-
-    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (ehr_step_idempotency(req, batch) != NGX_OK) {
-        ehr_batch_destroy(batch);
-        return NGX_ERROR;
-    }
-
-    req->failed = failed;
-
-    return ehr_step_send(req, batch, ehr_booking_is_first);
-}
-
-
-/* No repetition: it is refused as it would be without a key. */
-
-static void
-ehr_booking_is_first(ehr_request_t *req, ehr_batch_t *batch)
+void
+ehr_booking_taken_step(ehr_request_t *req, ehr_booking_t *booking)
 {
     req->failed = NULL;
 
-    if (ehr_booking_taken(req, req->state) == NGX_ERROR) {
+    if (ehr_booking_taken(req, booking) == NGX_ERROR) {
         ehr_reply_message(req, NGX_HTTP_INTERNAL_SERVER_ERROR,
                           EHR_MESSAGE_INTERNAL_ERROR);
     }

@@ -13,6 +13,10 @@ static ngx_int_t ehr_follow_up_add(ehr_request_t *req,
     ehr_booking_t *booking, const ehr_values_t *values, ehr_batch_t *batch);
 
 
+static const ehr_booking_act_t  ehr_follow_up = {
+    ehr_follow_up_add, ehr_record_made_done, ehr_booking_failed
+};
+
 #define ehr_follow_up_value(values, name)                                    \
     ehr_input_value(&ehr_input_follow_up, values, name).text
 
@@ -36,19 +40,7 @@ ehr_follow_up_create(ehr_request_t *req)
         return rc;
     }
 
-    /* without a length it is as long as the earlier one, whose is not known
-     * here, or as its slot */
-
-    if ((booking->minutes || booking->earlier == NULL)
-        && ehr_booking_claim(req, booking) == NGX_BUSY)
-    {
-        rc = ehr_booking_refuse(req, booking, ehr_booking_failed);
-        if (rc != NGX_DECLINED) {
-            return rc;
-        }
-    }
-
-    return ehr_booking_make(req, booking, &values, ehr_follow_up_add);
+    return ehr_booking_take(req, booking, &values, &ehr_follow_up);
 }
 
 
@@ -77,6 +69,9 @@ ehr_follow_up_input(ehr_request_t *req, ehr_booking_t *booking,
     rc = ehr_booking_time(req, booking,
                           ehr_input_value(&ehr_input_follow_up, values,
                                           "slotId"), &errors);
+
+    /* as long as the earlier one, which the engine does not know */
+    booking->is_unasked = booking->earlier && booking->minutes == NULL;
 
     return (rc == NGX_OK) ? ehr_record_new_id(req, &booking->id) : rc;
 }
@@ -109,10 +104,16 @@ ehr_follow_up_add(ehr_request_t *req, ehr_booking_t *booking,
 
     booking->before = batch->n;
 
-    return (ehr_batch_add(batch, ehr_queries[EHR_QUERY_APPOINTMENT_LOOK], 2,
-                          earlier)
-            == NGX_OK)
-           ? ehr_batch_add(batch, ehr_queries[EHR_QUERY_FOLLOW_UP_BOOK], 13,
-                           params)
-           : NGX_ERROR;
+    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_APPOINTMENT_LOOK], 2,
+                      earlier)
+        != NGX_OK
+        || ehr_batch_add(batch, ehr_queries[EHR_QUERY_FOLLOW_UP_BOOK], 13,
+                         params)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ehr_record_add_made(req, ehr_request_record(req), &booking->id,
+                               batch);
 }

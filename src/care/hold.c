@@ -8,12 +8,16 @@
 
 
 static ngx_int_t ehr_hold_input(ehr_request_t *req, ehr_booking_t *booking);
-static ngx_int_t ehr_hold_send(ehr_request_t *req, ehr_booking_t *booking);
 static ngx_int_t ehr_hold_add(ehr_request_t *req, ehr_booking_t *booking,
-    ehr_batch_t *batch);
+    const ehr_values_t *values, ehr_batch_t *batch);
 static void ehr_hold_taken(ehr_request_t *req, ehr_batch_t *batch);
 static void ehr_hold_failed(ehr_request_t *req, ehr_batch_t *batch);
 static void ehr_hold_released(ehr_request_t *req, ehr_batch_t *batch);
+
+
+static const ehr_booking_act_t  ehr_hold = {
+    ehr_hold_add, ehr_hold_taken, ehr_hold_failed
+};
 
 
 ngx_int_t
@@ -34,14 +38,7 @@ ehr_hold_take(ehr_request_t *req)
         return rc;
     }
 
-    if (ehr_booking_claim(req, booking) == NGX_BUSY) {
-        rc = ehr_booking_refuse(req, booking, ehr_hold_failed);
-        if (rc != NGX_DECLINED) {
-            return rc;
-        }
-    }
-
-    return ehr_hold_send(req, booking);
+    return ehr_booking_take(req, booking, NULL, &ehr_hold);
 }
 
 
@@ -76,34 +73,8 @@ ehr_hold_input(ehr_request_t *req, ehr_booking_t *booking)
 
 
 static ngx_int_t
-ehr_hold_send(ehr_request_t *req, ehr_booking_t *booking)
-{
-    ehr_batch_t  *batch;
-
-    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-
-    if (batch == NULL) {
-        ehr_booking_drop(booking);
-        return NGX_ERROR;
-    }
-
-    if (ehr_step_idempotency(req, batch) != NGX_OK
-        || ehr_hold_add(req, booking, batch) != NGX_OK)
-    {
-        ehr_booking_drop(booking);
-        ehr_batch_destroy(batch);
-        return NGX_ERROR;
-    }
-
-    req->failed = ehr_hold_failed;
-    ehr_step_share(req, batch);
-
-    return ehr_booking_send(req, booking, batch, ehr_hold_taken);
-}
-
-
-static ngx_int_t
-ehr_hold_add(ehr_request_t *req, ehr_booking_t *booking, ehr_batch_t *batch)
+ehr_hold_add(ehr_request_t *req, ehr_booking_t *booking,
+    const ehr_values_t *values, ehr_batch_t *batch)
 {
     ehr_param_t  params[12];
 

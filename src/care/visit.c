@@ -11,60 +11,25 @@ static void ehr_notification_all_read(ehr_request_t *req,
     ehr_batch_t *batch);
 
 
-ngx_int_t
-ehr_series_create(ehr_request_t *req)
-{
-    return ehr_action_make(req, EHR_QUERY_SERIES_BOOK);
-}
+/* Handlers that one statement carries out. */
+#define EHR_VISIT(handler, action, ...)                                      \
+    ngx_int_t                                                                \
+    handler(ehr_request_t *req)                                              \
+    {                                                                        \
+        return action(req, __VA_ARGS__);                                     \
+    }
 
-
-ngx_int_t
-ehr_series_cancel(ehr_request_t *req)
-{
-    return ehr_action_change(req, EHR_QUERY_SERIES_CANCEL);
-}
-
-
-ngx_int_t
-ehr_visit_arrive(ehr_request_t *req)
-{
-    return ehr_action_change(req, EHR_QUERY_VISIT_ARRIVE);
-}
-
-
-ngx_int_t
-ehr_visit_begin(ehr_request_t *req)
-{
-    return ehr_action_change(req, EHR_QUERY_VISIT_BEGIN);
-}
-
-
-ngx_int_t
-ehr_visit_complete(ehr_request_t *req)
-{
-    return ehr_action_change(req, EHR_QUERY_VISIT_COMPLETE);
-}
-
-
-ngx_int_t
-ehr_visit_wait(ehr_request_t *req)
-{
-    return ehr_action_show(req, EHR_QUERY_VISIT_WAIT, "appointments", 1, 1);
-}
-
-
-ngx_int_t
-ehr_visit_queue(ehr_request_t *req)
-{
-    return ehr_action_show(req, EHR_QUERY_VISIT_QUEUE, "appointments", 1, 2);
-}
-
-
-ngx_int_t
-ehr_notification_read(ehr_request_t *req)
-{
-    return ehr_action_change(req, EHR_QUERY_NOTIFICATION_READ);
-}
+EHR_VISIT(ehr_series_create, ehr_action_make, EHR_QUERY_SERIES_BOOK)
+EHR_VISIT(ehr_series_cancel, ehr_action_change, EHR_QUERY_SERIES_CANCEL)
+EHR_VISIT(ehr_visit_arrive, ehr_action_change, EHR_QUERY_VISIT_ARRIVE)
+EHR_VISIT(ehr_visit_begin, ehr_action_change, EHR_QUERY_VISIT_BEGIN)
+EHR_VISIT(ehr_visit_complete, ehr_action_change, EHR_QUERY_VISIT_COMPLETE)
+EHR_VISIT(ehr_visit_wait, ehr_action_show, EHR_QUERY_VISIT_WAIT,
+          "appointments", 1, 1)
+EHR_VISIT(ehr_visit_queue, ehr_action_show, EHR_QUERY_VISIT_QUEUE,
+          "appointments", 1, 2)
+EHR_VISIT(ehr_notification_read, ehr_action_change,
+          EHR_QUERY_NOTIFICATION_READ)
 
 
 ngx_int_t
