@@ -264,7 +264,13 @@ BEGIN
     UPDATE ehr.admission_movements m SET sex = NEW.gender
      WHERE m.patient_id = NEW.id AND upper_inf(m.during)
        AND m.cancelled_at IS NULL;
-    UPDATE ehr.claims c SET sex = NEW.gender
+    UPDATE ehr.claims c
+       SET sex = NEW.gender, same_room = (
+               SELECT r.id
+                 FROM ehr.resources n
+                 JOIN ehr.beds b ON b.id = n.entity_id
+                 JOIN ehr.ward_rooms r ON r.id = b.ward_room_id
+                WHERE n.id = c.resource AND r.sex_policy = 'SAME')
      WHERE c.ref = ANY (stays) AND c.sex IS NOT NULL
        AND c.during && tstzrange(clock_timestamp(), NULL);
     PERFORM ehr.check_belongs(r.sex_policy, NULL, NEW.gender, NULL)
