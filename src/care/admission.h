@@ -9,8 +9,8 @@
 
 
 /*
- * An act that takes a bed, in req->state: what was asked for, and what the
- * engine said to it.  ehr_admission_wish() reads single fields.
+ * An act, in req->state: what was asked for, and what the engine said to that
+ * if it takes a bed.  ehr_admission_wish() reads single fields.
  */
 typedef struct {
     ngx_str_t               id;             /* of the admission */
@@ -18,8 +18,12 @@ typedef struct {
     const char             *advice;         /* beds that the engine found, best
                                                first, an array literal; NULL:
                                                PostgreSQL searches */
-    ngx_uint_t              wards;          /* the statement that tells which
-                                               wards were changed */
+    ngx_uint_t              query;          /* the act's statement */
+    ngx_uint_t              wards;          /* the one that tells which wards
+                                               were changed */
+    unsigned                creates:1;      /* the admission is new */
+    unsigned                takes:1;        /* a bed is taken */
+    unsigned                moves:1;        /* the patient lies somewhere */
 
     /* the engine's part (bed_engine.c) */
     ehr_engine_uuid_t       act;
@@ -28,8 +32,6 @@ typedef struct {
     ehr_uuid_t              room_class;
     ehr_message_t           refusal;
     ehr_handler_pt          go_on;          /* asks PostgreSQL */
-    ngx_uint_t              query;          /* the act's */
-    unsigned                moves:1;        /* the patient lies somewhere */
     unsigned                is_held:1;      /* a bed is */
 } ehr_admission_t;
 

@@ -31,6 +31,10 @@ static ngx_int_t ehr_counted_filter(const ehr_bed_filter_t *filter,
 static ehr_counted_t *ehr_counted_place(const ehr_uuid_t filter[3]);
 static void ehr_counted_learn(const ehr_bed_filter_t *filter,
     const ehr_bed_count_t *counts, ngx_uint_t n);
+static ehr_counted_t *ehr_counted_recall(const ehr_bed_filter_t *filter,
+    ehr_uuid_t uuids[3]);
+static ngx_int_t ehr_counted_count(ehr_engine_t *engine,
+    const ehr_uuid_t place[3], ehr_bed_count_t *count, uint64_t *beds);
 static ngx_int_t ehr_counted_ask(ehr_engine_t *engine,
     const ehr_uuid_t uuids[3], uint32_t n[EHR_ENGINE_BED_STATUSES]);
 
@@ -100,33 +104,70 @@ ehr_counted_ask(ehr_engine_t *engine, const ehr_uuid_t uuids[3],
 }
 
 
-ngx_int_t
-ehr_bed_counts(ngx_pool_t *pool, const ehr_bed_filter_t *filter,
-    ehr_bed_count_t **counts, ngx_uint_t *n)
+/* What is remembered of a filter; NULL: nothing, or this worker has just
+ * changed something that the engine has not heard of. */
+
+static ehr_counted_t *
+ehr_counted_recall(const ehr_bed_filter_t *filter, ehr_uuid_t uuids[3])
 {
-    uint32_t          states[EHR_ENGINE_BED_STATUSES];
-    uint64_t          beds;
-    ehr_uuid_t        uuids[3];
-    ngx_uint_t        i, state;
-    ehr_engine_t     *engine = ehr_slot_engine();
-    ehr_counted_t    *counted;
-    ehr_bed_count_t  *count;
+    ehr_counted_t  *counted;
 
-    /* who has just acted here counts it, too */
-
-    if (engine == NULL
-        || ehr_load(ehr_availability->feed.known)
-           <= ehr_load(ehr_availability->acted)
+    if (ehr_load(ehr_availability->feed.known)
+        <= ehr_load(ehr_availability->acted)
         || ehr_counted_filter(filter, uuids) != NGX_OK)
     {
-        return NGX_DECLINED;
+        return NULL;
     }
 
     counted = ehr_counted_place(uuids);
 
-    if (counted->size == 0
-        || ngx_memcmp(counted->filter, uuids, sizeof(uuids)) != 0)
-    {
+    return (counted->size
+            && ngx_memcmp(counted->filter, uuids, 3 * sizeof(ehr_uuid_t))
+               == 0)
+           ? counted : NULL;
+}
+
+
+/* One ward and class; the number of its beds in *beds.  NGX_DECLINED: the
+ * engine cannot tell. */
+
+static ngx_int_t
+ehr_counted_count(ehr_engine_t *engine, const ehr_uuid_t place[3],
+    ehr_bed_count_t *count, uint64_t *beds)
+{
+    uint32_t    states[EHR_ENGINE_BED_STATUSES];
+    ngx_uint_t  state;
+
+    if (ehr_counted_ask(engine, place, states) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    count->hospital = place[0];
+    count->ward = place[1];
+    count->room_class = place[2];
+    *beds = states[0];
+
+    for (state = 0; state < EHR_BEDS_STATES; state++) {
+        count->n[state] = states[ehr_counted_states[state]];
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ehr_bed_counts(ngx_pool_t *pool, const ehr_bed_filter_t *filter,
+    ehr_bed_count_t **counts, ngx_uint_t *n)
+{
+    uint32_t        states[EHR_ENGINE_BED_STATUSES];
+    uint64_t        beds, sum;
+    ehr_uuid_t      uuids[3];
+    ngx_uint_t      i;
+    ehr_engine_t   *engine = ehr_slot_engine();
+    ehr_counted_t  *counted;
+
+    counted = engine ? ehr_counted_recall(filter, uuids) : NULL;
+    if (counted == NULL) {
         return NGX_DECLINED;
     }
 
@@ -135,36 +176,25 @@ ehr_bed_counts(ngx_pool_t *pool, const ehr_bed_filter_t *filter,
         return NGX_ERROR;
     }
 
-    beds = 0;
+    sum = 0;
     *n = 0;
 
     for (i = 0; i < counted->n; i++) {
-        if (ehr_counted_ask(engine, counted->places[i], states) != NGX_OK) {
+        if (ehr_counted_count(engine, counted->places[i], &(*counts)[*n],
+                              &beds)
+            != NGX_OK)
+        {
             return NGX_DECLINED;
         }
 
-        if (states[0] == 0) {
-            continue;
-        }
-
-        count = &(*counts)[(*n)++];
-        count->hospital = counted->places[i][0];
-        count->ward = counted->places[i][1];
-        count->room_class = counted->places[i][2];
-        beds += states[0];
-
-        for (state = 0; state < EHR_BEDS_STATES; state++) {
-            count->n[state] = states[ehr_counted_states[state]];
-        }
+        /* the next one takes the place of one without beds */
+        *n += (beds != 0);
+        sum += beds;
     }
 
-    if (ehr_counted_ask(engine, uuids, states) != NGX_OK
-        || states[0] != beds)
-    {
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
+    return (ehr_counted_ask(engine, uuids, states) == NGX_OK
+            && states[0] == sum)
+           ? NGX_OK : NGX_DECLINED;
 }
 
 

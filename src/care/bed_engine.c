@@ -39,6 +39,8 @@ typedef struct {
 
 static ngx_int_t ehr_bed_wish(ehr_request_t *req, ehr_admission_t *admission,
     ehr_engine_t *engine, ehr_engine_bed_wish_t *wish);
+static ngx_int_t ehr_bed_wish_criteria(ehr_request_t *req,
+    ehr_admission_t *admission, ehr_engine_bed_wish_t *wish);
 static ngx_int_t ehr_bed_wish_time(ehr_request_t *req,
     ehr_admission_t *admission, ehr_engine_bed_wish_t *wish);
 static ngx_int_t ehr_bed_wish_uuid(const char *text, ehr_uuid_t *room,
@@ -165,22 +167,40 @@ ehr_bed_wish(ehr_request_t *req, ehr_admission_t *admission,
     ehr_engine_t *engine, ehr_engine_bed_wish_t *wish)
 {
     ehr_uuid_t   bed;
-    const char  *text, *isolation, *equipment;
+    const char  *text;
 
     ngx_memzero(wish, sizeof(ehr_engine_bed_wish_t));
 
     text = ehr_admission_wish(req, admission, "bedId");
-    isolation = ehr_admission_wish(req, admission, "isolation");
-    equipment = ehr_admission_wish(req, admission, "equipment");
 
     if (text) {
-        return (ehr_uuid_parse(&bed, (u_char *) text, EHR_UUID_TEXT) == NGX_OK
-                && ehr_engine_find(engine, EHR_ENGINE_BED,
-                                   ehr_slot_engine_uuid(&bed),
-                                   &wish->resource)
-                   == EHR_ENGINE_OK)
-               ? ehr_bed_wish_time(req, admission, wish) : NGX_DECLINED;
+        if (ehr_uuid_parse(&bed, (u_char *) text, EHR_UUID_TEXT) != NGX_OK
+            || ehr_engine_find(engine, EHR_ENGINE_BED,
+                               ehr_slot_engine_uuid(&bed), &wish->resource)
+               != EHR_ENGINE_OK)
+        {
+            return NGX_DECLINED;
+        }
+
+    } else if (ehr_bed_wish_criteria(req, admission, wish) != NGX_OK) {
+        return NGX_DECLINED;
     }
+
+    return ehr_bed_wish_time(req, admission, wish);
+}
+
+
+/* What a bed that is not named must have.  NGX_DECLINED: nothing (a newborn
+ * beside its mother, or what is reserved), or what nobody knows. */
+
+static ngx_int_t
+ehr_bed_wish_criteria(ehr_request_t *req, ehr_admission_t *admission,
+    ehr_engine_bed_wish_t *wish)
+{
+    const char  *isolation, *equipment;
+
+    isolation = ehr_admission_wish(req, admission, "isolation");
+    equipment = ehr_admission_wish(req, admission, "equipment");
 
     if (ehr_bed_wish_uuid(ehr_admission_wish(req, admission, "hospitalId"),
                           &admission->hospital, &wish->hospital)
@@ -202,16 +222,9 @@ ehr_bed_wish(ehr_request_t *req, ehr_admission_t *admission,
 
     wish->is_isolation = (isolation && isolation[0] == 't');
 
-    /* nothing is asked for: a newborn beside its mother, or what is reserved */
-
-    if (wish->hospital == NULL && wish->ward == NULL
-        && wish->room_class == NULL && !wish->is_isolation
-        && wish->equipment == 0)
-    {
-        return NGX_DECLINED;
-    }
-
-    return ehr_bed_wish_time(req, admission, wish);
+    return (wish->hospital || wish->ward || wish->room_class
+            || wish->is_isolation || wish->equipment)
+           ? NGX_OK : NGX_DECLINED;
 }
 
 
