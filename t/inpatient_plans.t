@@ -209,6 +209,24 @@ sub promise_changes {
         @acts = reverse @acts if $first;
         like meanwhile(@acts), qr/room_sex_policy/, 'not while it becomes so';
     }
+
+    # Nor by a claim that no act writes.
+    for my $first (0, 1) {
+        my ($bed) = beds(room(ward(), 'SAME'), 1);
+        my ($someone, $id) = (patient('FEMALE'), id());
+        my @acts = ("INSERT INTO ehr.admissions (id, patient_id, bed_id,
+                status, type, planned_start) VALUES ('$id', '$someone',
+                '$bed', 'PLANNED', 'ELECTIVE', now() + interval '1 day');"
+            . claim($id, 'bed', $bed, 0, 'reservation',
+                "now() + interval '1 day'") . ($first ? '' :
+                'SET CONSTRAINTS ALL IMMEDIATE'),
+            "UPDATE ehr.patients SET gender = 'MALE' WHERE id = '$someone'");
+        @acts = reverse @acts if $first;
+        meanwhile(@acts);
+        is $env->sql("SELECT coalesce(min(sex), 'none') FROM ehr.claims
+            WHERE ref = '$id'"), $first ? 'none' : 'MALE',
+            'no promise for who becomes another';
+    }
 }
 
 sub offered {

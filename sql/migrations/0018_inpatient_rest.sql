@@ -101,16 +101,23 @@ BEGIN
         RETURN NULL;
     END IF;
 
+    -- Whoever changes the sex of a patient finds a claim that is there, and
+    -- then its room, which is locked since it was claimed.
+    IF TG_OP = 'INSERT' THEN
+        PERFORM FROM ehr.patients p
+          WHERE p.id = (SELECT a.patient_id FROM ehr.admissions a
+                         WHERE a.id = c.ref)
+            FOR SHARE;
+    END IF;
+
     SELECT p.gender INTO who
       FROM ehr.admissions a JOIN ehr.patients p ON p.id = a.patient_id
-     WHERE a.id = c.ref
-       FOR SHARE OF p;
+     WHERE a.id = c.ref;
     SELECT r.id, r.sex_policy INTO room
       FROM ehr.resources n
       JOIN ehr.beds b ON b.id = n.entity_id
       JOIN ehr.ward_rooms r ON r.id = b.ward_room_id
-     WHERE n.id = c.resource AND n.kind = 'bed'
-       FOR SHARE OF r;
+     WHERE n.id = c.resource AND n.kind = 'bed';
 
     IF c.sex IS DISTINCT FROM who
        OR c.same_room IS DISTINCT FROM
