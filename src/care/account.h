@@ -39,6 +39,7 @@ typedef struct ehr_new_account_s  ehr_new_account_t;
 
 struct ehr_new_account_s {
     ehr_values_t            values;     /* of the action's input */
+    ehr_values_t            row;        /* account_user.c: of the users row */
     ngx_str_t               id;         /* of the new account */
     ngx_str_t               patient;    /* registration: and of its patient */
     ngx_str_t               answer;     /* JSON text, NUL-terminated */

@@ -2,6 +2,7 @@
  * What the account actions take and give.
  */
 
+#include "../model/resources.h"
 #include "account.h"
 
 
@@ -71,10 +72,6 @@ const ehr_resource_t  ehr_input_logout = {
     .about = "Which sessions end."
 };
 
-
-static const char *const  ehr_genders[] = {
-    "MALE", "FEMALE", "OTHER", "UNKNOWN", NULL
-};
 
 static const ehr_field_t  ehr_register_fields[] = {
     EHR_FIELD_EMAIL,

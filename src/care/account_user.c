@@ -15,7 +15,6 @@ ngx_int_t
 ehr_account_create_user(ehr_request_t *req)
 {
     ngx_int_t           rc;
-    ehr_values_t        values;
     ehr_new_account_t  *account;
     ehr_field_errors_t  errors;
 
@@ -29,8 +28,8 @@ ehr_account_create_user(ehr_request_t *req)
     /* hashing is dear: nothing else may be wrong when it begins */
 
     rc = ehr_record_input(req, ehr_request_record(req), EHR_ON_CREATE,
-                          &ehr_input_password, &values, &account->values,
-                          &errors);
+                          &ehr_input_password, &account->row,
+                          &account->values, &errors);
 
     if (rc == NGX_OK && errors.n) {
         ehr_reply_invalid(req, &errors);
@@ -46,7 +45,6 @@ static ngx_int_t
 ehr_user_save(ehr_request_t *req, ehr_new_account_t *account,
     const char *hash)
 {
-    ngx_int_t      rc;
     ngx_str_t      id;
     ehr_batch_t   *batch;
     ehr_param_t    params[3];
@@ -57,9 +55,11 @@ ehr_user_save(ehr_request_t *req, ehr_new_account_t *account,
         return NGX_ERROR;
     }
 
-    rc = ehr_record_add_create(req, record, req->json, batch, &id);
-    if (rc != NGX_OK) {
-        return rc;
+    if (ehr_record_add_checked(req, record, &account->row, batch, &id)
+        != NGX_OK)
+    {
+        ehr_batch_destroy(batch);
+        return NGX_ERROR;
     }
 
     ngx_memzero(params, sizeof(params));

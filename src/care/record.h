@@ -58,6 +58,11 @@ ngx_int_t ehr_record_restore(ehr_request_t *req);
 ngx_int_t ehr_record_add_create(ehr_request_t *req, ehr_record_t *record,
     json_t *body, ehr_batch_t *batch, ngx_str_t *id);
 
+/* The same from values that were checked.  NGX_ERROR: the batch is still the
+ * caller's. */
+ngx_int_t ehr_record_add_checked(ehr_request_t *req, ehr_record_t *record,
+    const ehr_values_t *values, ehr_batch_t *batch, ngx_str_t *id);
+
 /*
  * The same around a row `id` that a function makes: begin the batch with
  * ehr_step_idempotency(), call the function, then this keeps the row for

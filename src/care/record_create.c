@@ -63,18 +63,7 @@ ehr_record_add_create(ehr_request_t *req, ehr_record_t *record, json_t *body,
     }
 
     if (rc == NGX_OK) {
-        rc = ehr_step_idempotency(req, batch);
-    }
-
-    if (rc == NGX_OK) {
-        rc = ehr_record_add_references(req, record, &values,
-                                       record->patient > 0
-                                       ? values.values[record->patient].text
-                                       : NULL, batch);
-    }
-
-    if (rc == NGX_OK) {
-        rc = ehr_record_add_insert(req, record, &values, batch, id);
+        rc = ehr_record_add_checked(req, record, &values, batch, id);
     }
 
     if (rc != NGX_OK) {
@@ -82,6 +71,24 @@ ehr_record_add_create(ehr_request_t *req, ehr_record_t *record, json_t *body,
     }
 
     return rc;
+}
+
+
+ngx_int_t
+ehr_record_add_checked(ehr_request_t *req, ehr_record_t *record,
+    const ehr_values_t *values, ehr_batch_t *batch, ngx_str_t *id)
+{
+    if (ehr_step_idempotency(req, batch) != NGX_OK
+        || ehr_record_add_references(req, record, values,
+                                     record->patient > 0
+                                     ? values->values[record->patient].text
+                                     : NULL, batch)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ehr_record_add_insert(req, record, values, batch, id);
 }
 
 

@@ -17,10 +17,6 @@ static const char *const  relations[] = {
     "SPOUSE", "CHILD", "PARENT", "SIBLING", "OTHER", NULL
 };
 
-static const char *const  genders[] = {
-    "MALE", "FEMALE", "OTHER", "UNKNOWN", NULL
-};
-
 
 static const ehr_field_t  profile_fields[] = {
 
@@ -129,7 +125,7 @@ static const ehr_field_t  family_fields[] = {
       .type = EHR_TYPE_DATE, .about = "Date of birth." },
 
     { .name = "gender", .column = "gender", .type = EHR_TYPE_ENUM,
-      .flags = EHR_NOT_NULL, .values = genders, .fallback = "'UNKNOWN'",
+      .flags = EHR_NOT_NULL, .values = ehr_genders, .fallback = "'UNKNOWN'",
       .about = "Administrative gender." },
 
     { .name = "patientId", .column = "patient_id", .type = EHR_TYPE_UUID,

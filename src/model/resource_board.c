@@ -33,13 +33,9 @@ static const char *const  ages[] = {
     "ADULT", "CHILD", "NEWBORN", NULL
 };
 
-static const char *const  sexes[] = {
-    "MALE", "FEMALE", "OTHER", "UNKNOWN", NULL
-};
-
 static const ehr_field_t  patient_fields[] = {
     SHOWN_TEXT("initials", EHR_NOT_NULL, "Of first and last name."),
-    SHOWN_ENUM("sex", sexes, 0,
+    SHOWN_ENUM("sex", ehr_genders, 0,
                "This and what follows: for who may read the record."),
     SHOWN_NUMBER("age", 0, "Whole years; null if it is not known."),
     { .name = "admissionId", .column = "admissionId",

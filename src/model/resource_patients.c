@@ -5,7 +5,7 @@
 #include "describe.h"
 
 
-static const char *const  genders[] = {
+const char *const  ehr_genders[] = {
     "MALE", "FEMALE", "OTHER", "UNKNOWN", NULL
 };
 
@@ -29,7 +29,7 @@ static const ehr_field_t  fields[] = {
       .about = "Date of birth." },
 
     { .name = "gender", .column = "gender", .type = EHR_TYPE_ENUM,
-      .flags = EHR_NOT_NULL | EHR_FILTER, .values = genders,
+      .flags = EHR_NOT_NULL | EHR_FILTER, .values = ehr_genders,
       .fallback = "'UNKNOWN'", .about = "Administrative gender." },
 
     EHR_FIELDS_ADDRESS(EHR_MAY_READ_CONTACT),

@@ -23,10 +23,6 @@ const char *const  ehr_bed_equipment[] = {
     "INFUSION_PUMP", "BARIATRIC", "NEGATIVE_PRESSURE", "WARMER", NULL
 };
 
-static const char *const  sexes[] = {
-    "MALE", "FEMALE", "OTHER", "UNKNOWN", NULL
-};
-
 
 static const ehr_field_t  ward_fields[] = {
 
@@ -183,7 +179,7 @@ static const ehr_field_t  bed_fields[] = {
                "admission, CHILD: younger than 18 years." },
 
     { .name = "occupantSex", .column = "occupant_sex",
-      .type = EHR_TYPE_ENUM, .flags = EHR_READ_ONLY, .values = sexes,
+      .type = EHR_TYPE_ENUM, .flags = EHR_READ_ONLY, .values = ehr_genders,
       .about = "The sex of who lies in it." },
 
     { .name = "admissionId", .column = "admission_id",

@@ -33,6 +33,7 @@ extern const char *const     ehr_bed_equipment[];
 
 /* People (resource_doctors.c, resource_staff.c, resource_patients.c,
  * resource_care_team.c) */
+extern const char *const     ehr_genders[];
 extern const ehr_resource_t  ehr_resource_doctors;
 extern const ehr_resource_t  ehr_resource_staff;
 extern const ehr_resource_t  ehr_resource_patients;

@@ -45,6 +45,7 @@ for my $one_of (20_000, 2_000, 200) {
 is_deeply [$env->worker_pids], \@workers, 'no worker died';
 is client(undef, $env)->get('/ready')->{status}, 200, 'nginx is ready';
 
+check_audit_chain($env);
 # nginx says so when it gets no memory; nothing else may be wrong
 logs_clean($env, allow => qr/\(12: Cannot allocate memory\)/);
 done_testing;

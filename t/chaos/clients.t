@@ -121,6 +121,7 @@ for my $gauge (qw(in_flight queued)) {
     ok @values && !grep({ $_ > 1 } @values), "nothing is $gauge";
 }
 
+check_audit_chain($env);
 logs_clean($env);
 done_testing;
 

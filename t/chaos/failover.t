@@ -62,6 +62,7 @@ is $env->sql("SELECT count(*) FROM pg_stat_replication"
     . " WHERE usename = 'ehr_feed'"), 1, 'with one connection';
 
 unlike read_file($env->error_log), qr/\Q$password/, 'no password in the log';
+check_audit_chain($env);
 logs_clean($env);
 done_testing;
 

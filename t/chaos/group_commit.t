@@ -96,6 +96,7 @@ subtest 'connections are terminated' => sub {
     check_actors($load, $records);
 };
 
+check_audit_chain($env);
 logs_clean($env);
 done_testing;
 

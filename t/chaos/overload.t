@@ -29,6 +29,7 @@ subtest 'pool exhausted and queue full' => sub {
         'many were refused';
     ok first_success($records, $released), 'writes succeed again';
     check_load($env, $load, $records, 'a full queue');
+    check_audit_chain($env);
     logs_clean($env);
 };
 
@@ -108,6 +109,7 @@ subtest 'the backends stand still for 2 s' => sub {
     check_load($env, $load, $records, 'backends that stood still');
 };
 
+check_audit_chain($env);
 logs_clean($env);
 done_testing;
 

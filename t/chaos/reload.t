@@ -104,6 +104,7 @@ subtest 'another binary takes over' => sub {
     check_load($env, $load, $records, 'another binary');
 };
 
+check_audit_chain($env);
 logs_clean($env);
 done_testing;
 

@@ -7,11 +7,7 @@
 #include <sys/wait.h>
 #include <cmocka.h>
 
-#include "nginx_stubs.h"
-
-
-static ngx_shm_zone_t  zone;
-static ehr_shared_t   *shared;
+#include "zone.h"
 
 
 typedef struct {
@@ -19,29 +15,6 @@ typedef struct {
     size_t               n;
     size_t               stop;
 } seen_t;
-
-
-static int
-set_up(void **state)
-{
-    (void) state;
-
-    stub_zone_create(&zone, 1 << 20);
-    assert_int_equal(ehr_shared_init_zone(&zone, NULL), NGX_OK);
-    shared = ehr_shared_of(&zone);
-
-    return 0;
-}
-
-
-static int
-tear_down(void **state)
-{
-    (void) state;
-    stub_zone_destroy(&zone);
-
-    return 0;
-}
 
 
 static ngx_int_t
@@ -163,7 +136,8 @@ workers_lose_no_count(void **state)
 }
 
 
-#define each(test)  cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define each(test) \
+    cmocka_unit_test_setup_teardown(test, zone_set_up, zone_tear_down)
 
 
 int

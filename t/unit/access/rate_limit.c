@@ -8,38 +8,11 @@
 #include <sys/wait.h>
 #include <cmocka.h>
 
-#include "nginx_stubs.h"
+#include "zone.h"
 
 
 #define SECOND  ((uint64_t) 1000000)
 #define START   (1000 * SECOND)
-
-static ngx_shm_zone_t  zone;
-static ehr_shared_t   *shared;
-
-
-static int
-set_up(void **state)
-{
-    (void) state;
-
-    stub_zone_create(&zone, 1 << 20);
-    assert_int_equal(ehr_shared_init_zone(&zone, NULL), NGX_OK);
-    shared = ehr_shared_of(&zone);
-
-    return 0;
-}
-
-
-static int
-tear_down(void **state)
-{
-    (void) state;
-    stub_zone_destroy(&zone);
-
-    return 0;
-}
-
 
 static time_t
 take(const ehr_rate_t *rate, const char *key, uint64_t now)
@@ -349,7 +322,8 @@ half_made_cell_is_taken_again(void **state)
 }
 
 
-#define each(test)  cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define each(test) \
+    cmocka_unit_test_setup_teardown(test, zone_set_up, zone_tear_down)
 
 
 int

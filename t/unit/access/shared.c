@@ -9,37 +9,18 @@
 #include <sys/wait.h>
 #include <cmocka.h>
 
-#include "nginx_stubs.h"
+#include "zone.h"
 
 
 #define NOW  1800000000
 
-static ngx_shm_zone_t  zone;
-static ehr_shared_t   *shared;
-
-
 static int
 set_up(void **state)
 {
-    (void) state;
-
     ngx_pid = getpid();
     stub_set_time(NOW);
-    stub_zone_create(&zone, 1 << 20);
-    assert_int_equal(ehr_shared_init_zone(&zone, NULL), NGX_OK);
-    shared = ehr_shared_of(&zone);
 
-    return 0;
-}
-
-
-static int
-tear_down(void **state)
-{
-    (void) state;
-    stub_zone_destroy(&zone);
-
-    return 0;
+    return zone_set_up(state);
 }
 
 
@@ -487,7 +468,8 @@ killed_writers_leave_a_whole_zone(void **state)
 }
 
 
-#define each(test)  cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define each(test) \
+    cmocka_unit_test_setup_teardown(test, set_up, zone_tear_down)
 
 
 int
