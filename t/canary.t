@@ -52,7 +52,8 @@ sub canary {
     my $type = EHR::Test::Document::type($schema);
     my $mark = $word . ++$sent;
 
-    return { $mark => [$mark, { deep => $mark }] } if $type eq 'object';
+    return { $mark => [$mark, { deep => $mark }] }
+        if $type eq 'object' || $type eq 'any';
     return undef if $schema->{'x-reference'} || $schema->{enum}
         || $schema->{items} && $schema->{items}{enum};
     return [$mark] if $type eq 'array';

@@ -232,8 +232,11 @@ sub good_values {
         if $type eq 'array' && $schema->{items}{enum};
     return map { [$_] } "\x{1f600}" x 200, '', grep { /\A[ -~]+\z/ } @sql
         if $type eq 'array';
-    return { map { $_ => [$_, { $_ => undef }] } grep { /\A[ -~]+\z/ } @sql }
-        if $type eq 'object';
+    my $deep = { map { $_ => [$_, { $_ => undef }] }
+        grep { /\A[ -~]+\z/ } @sql };
+    return $deep if $type eq 'object';
+    return ($deep, [$deep], 'x', '', 0, -1.5, JSON::PP::false(),
+        "\x{1f600}", $sql[0]) if $type eq 'any';
     return ();
 }
 

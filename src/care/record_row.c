@@ -86,6 +86,7 @@ ehr_record_write_value(ehr_request_t *req, ehr_record_t *record,
     case EHR_TYPE_UUID_LIST:
     case EHR_TYPE_OBJECT:
     case EHR_TYPE_OBJECT_LIST:
+    case EHR_TYPE_JSON:
         ehr_out_raw(out, value.data, value.len);
         return;
 

@@ -102,7 +102,8 @@ static int
 is_object(const ehr_field_t *field)
 {
     return field->type == EHR_TYPE_OBJECT
-           || field->type == EHR_TYPE_OBJECT_LIST;
+           || field->type == EHR_TYPE_OBJECT_LIST
+           || field->type == EHR_TYPE_JSON;
 }
 
 

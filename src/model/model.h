@@ -34,7 +34,8 @@ typedef enum {
     EHR_TYPE_TEXT_LIST,     /* text[] */
     EHR_TYPE_UUID_LIST,     /* uuid[], each an id of ehr_field_t.reference */
     EHR_TYPE_OBJECT,        /* jsonb object; of ehr_field_t.shape */
-    EHR_TYPE_OBJECT_LIST    /* jsonb array of such; only shown */
+    EHR_TYPE_OBJECT_LIST,   /* jsonb array of such; only shown */
+    EHR_TYPE_JSON           /* jsonb of any kind but null */
 } ehr_type_t;
 
 

@@ -166,6 +166,25 @@ objects_schema(ehr_build_t *build, const ehr_field_t *field)
 }
 
 
+static json_t *
+json_schema(ehr_build_t *build)
+{
+    json_t  *schema, *types;
+
+    types = ehr_build_array(build);
+    ehr_build_append_text(build, types, "string");
+    ehr_build_append_text(build, types, "number");
+    ehr_build_append_text(build, types, "boolean");
+    ehr_build_append_text(build, types, "array");
+    ehr_build_append_text(build, types, "object");
+
+    schema = ehr_build_object(build);
+    ehr_build_set(build, schema, "type", types);
+
+    return schema;
+}
+
+
 json_t *
 ehr_build_plain_value(ehr_build_t *build, const ehr_field_t *field)
 {
@@ -201,6 +220,9 @@ ehr_build_plain_value(ehr_build_t *build, const ehr_field_t *field)
 
     case EHR_TYPE_OBJECT_LIST:
         return objects_schema(build, field);
+
+    case EHR_TYPE_JSON:
+        return json_schema(build);
 
     default:
         return text_schema(build, field);

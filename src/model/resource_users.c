@@ -107,8 +107,9 @@ static const ehr_field_t  parameter_fields[] = {
       .format = EHR_FORMAT_CODE, .min = 1, .max = 200,
       .about = "The parameter's name, unique." },
 
-    { .name = "value", .column = "value", .type = EHR_TYPE_OBJECT,
-      .flags = EHR_MUST, .about = "What it is set to." },
+    { .name = "value", .column = "value", .type = EHR_TYPE_JSON,
+      .flags = EHR_MUST, .about = "What it is set to: a number, a text, "
+      "whatever the parameter takes." },
 
     { .name = "description", .column = "description",
       .type = EHR_TYPE_TEXT, .max = 1000, .about = "What it is for." },

@@ -30,7 +30,8 @@ static const sql_type_t  sql_types[] = {
     [EHR_TYPE_TEXT_LIST] = { "text[]", "text" },
     [EHR_TYPE_UUID_LIST] = { "uuid[]", "uuid" },
     [EHR_TYPE_OBJECT]    = { "jsonb", "jsonb" },
-    [EHR_TYPE_OBJECT_LIST] = { "jsonb", "jsonb" }
+    [EHR_TYPE_OBJECT_LIST] = { "jsonb", "jsonb" },
+    [EHR_TYPE_JSON]      = { "jsonb", "jsonb" }
 };
 
 

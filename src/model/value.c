@@ -326,7 +326,8 @@ static const convert_pt  converters[] = {
     [EHR_TYPE_TEXT_LIST] = ehr_value_convert_texts,
     [EHR_TYPE_UUID_LIST] = ehr_value_convert_uuids,
     [EHR_TYPE_OBJECT]    = ehr_value_convert_object,
-    [EHR_TYPE_OBJECT_LIST] = ehr_value_convert_object  /* never: check.c */
+    [EHR_TYPE_OBJECT_LIST] = ehr_value_convert_object, /* never: check.c */
+    [EHR_TYPE_JSON]      = ehr_value_convert_json
 };
 
 

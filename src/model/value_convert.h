@@ -25,6 +25,8 @@ ehr_message_t ehr_value_convert_texts(ehr_check_t *check,
     const ehr_field_t *field, const json_t *json, ehr_value_t *value);
 ehr_message_t ehr_value_convert_uuids(ehr_check_t *check,
     const ehr_field_t *field, const json_t *json, ehr_value_t *value);
+ehr_message_t ehr_value_convert_json(ehr_check_t *check,
+    const ehr_field_t *field, const json_t *json, ehr_value_t *value);
 ehr_message_t ehr_value_convert_object(ehr_check_t *check,
     const ehr_field_t *field, const json_t *json, ehr_value_t *value);
 

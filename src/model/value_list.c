@@ -291,21 +291,28 @@ ehr_message_t
 ehr_value_convert_object(ehr_check_t *check, const ehr_field_t *field,
     const json_t *json, ehr_value_t *value)
 {
+    return json_is_object(json)
+           ? ehr_value_convert_json(check, field, json, value)
+           : EHR_MESSAGE_VALUE_NOT_OBJECT;
+}
+
+
+ehr_message_t
+ehr_value_convert_json(ehr_check_t *check, const ehr_field_t *field,
+    const json_t *json, ehr_value_t *value)
+{
     ehr_text_t       text;
     object_writer_t  writer;
 
     (void) field;
-
-    if (!json_is_object(json)) {
-        return EHR_MESSAGE_VALUE_NOT_OBJECT;
-    }
 
     ehr_text_init(&text, check->arena);
     writer.text = &text;
     writer.left = EHR_OBJECT_MAX;
 
     if (json_dump_callback(json, write_object, &writer,
-                           JSON_COMPACT|JSON_REAL_PRECISION(REAL_DIGITS))
+                           JSON_COMPACT|JSON_ENCODE_ANY
+                           |JSON_REAL_PRECISION(REAL_DIGITS))
         != 0)
     {
         check->no_memory = text.failed;

@@ -124,7 +124,8 @@ sql_type(const ehr_field_t *field)
     case EHR_TYPE_TEXT_LIST:
     case EHR_TYPE_UUID_LIST: return "ARRAY";
     case EHR_TYPE_OBJECT:
-    case EHR_TYPE_OBJECT_LIST: return "jsonb";
+    case EHR_TYPE_OBJECT_LIST:
+    case EHR_TYPE_JSON:        return "jsonb";
     default:                 return "text";
     }
 }

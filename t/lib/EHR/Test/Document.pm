@@ -108,9 +108,9 @@ sub resource {
 # The one type a schema has beside null.
 sub type {
     my ($schema) = @_;
-    my ($type) = ref $schema->{type}
+    my ($type, @more) = ref $schema->{type}
         ? grep { $_ ne 'null' } @{ $schema->{type} } : $schema->{type};
-    return $type;
+    return @more ? 'any' : $type;
 }
 
 sub is_nullable { ref $_[0]{type} && grep { $_ eq 'null' } @{ $_[0]{type} } }

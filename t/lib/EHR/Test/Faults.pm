@@ -51,6 +51,7 @@ sub bad_values {
         boolean => [qw("true" 1 0 {} [] "yes"), '""'],
         array   => [qw("x" 1 true {} [1] [null] [{}] [[]]), '""'],
         object  => [qw("x" 1 true [] [{}]), '""'],
+        any     => ['"' . 'x' x 17000 . '"'],
     );
     my @refused = @{ $other{$type} };
     my @malformed = ('"\u0000"', '"a\u0000b"', "\"\x01\"", "\"\xff\"",
