@@ -107,7 +107,7 @@ sub an_admission {
         'CREATE', 'it is in the audit log';
 
     $nurse->get("/api/v1/admissions/$admission->{id}");
-    is $env->sql("SELECT count(*) FROM ehr.audit_log WHERE action = 'READ'
+    is $env->sql("SELECT count(*) FROM ehr.audit_logs WHERE action = 'READ'
         AND entity = 'admissions' AND entity_id = '$admission->{id}'
         AND patient_id = '$patient'"), 1, 'and so is who reads it';
 

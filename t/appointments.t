@@ -85,7 +85,7 @@ sub booking {
         'what it says';
     is_deeply $client->get("$v1/appointments/$made->{id}")->{data}, $made,
         'it can be read';
-    is $env->sql("SELECT count(*) FROM ehr.audit_log WHERE entity =
+    is $env->sql("SELECT count(*) FROM ehr.audit_logs WHERE entity =
         'appointments' AND entity_id = '$made->{id}' AND action = 'READ'"),
         1, 'and that is in the audit log';
     is $env->sql("SELECT count(*) FROM ehr.claims
@@ -679,7 +679,7 @@ sub lists {
     is_deeply [map { $_->{id} } @{ $view->{appointments} }],
         [map { $_->{id} } @made[0, 1]], 'a patient sees the own ones';
     is_deeply [@$view{qw(timeOff open)}], [[], []], 'and no hours';
-    cmp_ok $env->sql("SELECT count(*) FROM ehr.audit_log
+    cmp_ok $env->sql("SELECT count(*) FROM ehr.audit_logs
         WHERE action = 'READ' AND entity_id = '$made[2]{id}'"), '>=', 1,
         'whom staff saw is in the audit log';
     refuses($admin->get("$v1/calendar?$_->[0]"), 400, [$_->[1]], $_->[0])

@@ -4,6 +4,7 @@
 
 use EHR::Test;
 use EHR::Test::Hospital;
+use EHR::Test::Together qw(together);
 use JSON::PP;
 use Time::HiRes qw(sleep time);
 
@@ -147,6 +148,69 @@ for my $n (1, 0) {
     is_deeply [$status, scalar @rows], [201, $n], 'rows of one key: ' . $n;
 }
 
+# -- many reads in one row
+
+my ($many, $list) = map { "together-$$-000$_" } 1, 2;
+my @answers = together($env, 40, GET => "/api/v1/patients/$own",
+    token => $client{nurse}{token}, headers => { 'X-Request-Id' => $many });
+is_deeply [grep { $_->{status} != 200 } @answers], [], '40 reads at once';
+is $env->sql("SELECT count(*) FROM ehr.audit_logs
+    WHERE request_id = '$many'"), 40, 'each is in the log';
+cmp_ok $env->sql("SELECT count(DISTINCT ehr.audit_row_id(id))
+    FROM ehr.audit_logs WHERE request_id = '$many'"), '<', 40,
+    'in fewer rows';
+my $listed = $client{nurse}->get('/api/v1/patients?limit=100',
+    headers => { 'X-Request-Id' => $list })->{data};
+is_deeply [map { $_->[0] } $env->rows("SELECT patient_id FROM ehr.audit_logs
+    WHERE request_id = '$list' ORDER BY id")], [map { $_->{id} } @$listed],
+    'a list leaves a read of each, in order';
+
+# Page by page, in either order, however many of a row are on a page.
+for my $filter ("requestId=$many", "requestId=$list",
+    "actorId=$users->{nurse}{id}&action=READ", "patientId=$own&method=GET",
+    "entityId=$own&entity=patients")
+{
+    my %wanted = map { my ($name, $value) = split /=/;
+        ($name =~ s/([A-Z])/_\l$1/gr => $value) } split /&/, $filter;
+    my $where = join ' AND ', map { "$_ = '$wanted{$_}'" } sort keys %wanted;
+
+    for my $case (['-createdAt', 'DESC', 7], ['createdAt', '', 13]) {
+        my ($sort, $direction, $limit) = @$case;
+        my $before = $env->sql('SELECT now()');
+        my @all = map { $_->[0] } $env->rows("SELECT id FROM ehr.audit_logs
+            WHERE $where ORDER BY created_at $direction, id $direction");
+        is_deeply [paged($filter, $sort, $limit, $before)], \@all,
+            "$filter by $sort, $limit a page: " . @all;
+    }
+}
+my $first = $client{admin}->get("/api/v1/audit-logs?requestId=$list"
+    . '&limit=100')->{data};
+is @$first, @$listed, 'all of one row';
+is_deeply $client{admin}->get("/api/v1/audit-logs/$_->{id}")->{data}, $_,
+    "entry $_->{id} is found" for @$first;
+is $client{admin}->get('/api/v1/audit-logs/'
+    . ($first->[0]{id} =~ s/.{6}$/$_/r))->{status}, 404, "but not number $_"
+    for qw(000000 000fff ffffff);
+
+# What is asked for by an id is read by an index and in order, however much
+# there is.
+for my $lookup (['about', "'patientId', '$own'", 'patient_id'],
+    ['about', "'actorId', '$own'", 'actor_id'],
+    ['about', "'entityId', '$own'", 'entity_id'], ['with', "'$own'", 'id'])
+{
+    my ($name, $arguments, $column) = @$lookup;
+    my $plan = $env->sql_app("BEGIN; SET LOCAL ehr.scope = 'system';
+        SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
+        SET LOCAL enable_sort = off;
+        EXPLAIN SELECT t.id FROM ehr.audit_logs_$name($arguments) AS t
+        WHERE t.$column = '$own' ORDER BY t.created_at DESC, t.id DESC
+        LIMIT 21; COMMIT");
+    unlike $plan, qr/Seq Scan on/, "$name $arguments: by an index";
+    next if $name eq 'with';
+    like $plan, qr/Incremental\ Sort.*Merge\ Append.*Scan\ Backward\ using
+        \ audit_concerns_concern/sx, 'in order';
+}
+
 # -- clients that say strange things of themselves
 
 for my $agent ("tab\tbed", "feed\x0cREAD\x0cvitals", "bell\x07", "\xff\xfe\x80",
@@ -216,7 +280,7 @@ while ($answer->{status} == 200) {
     $answer = $client{admin}->get("$export$next&$query");
 }
 ok $pages > 3, 'in pages';
-is_deeply \@ids, [map { $_->[0] } $env->rows("SELECT id FROM ehr.audit_log
+is_deeply \@ids, [map { $_->[0] } $env->rows("SELECT id FROM ehr.audit_logs
     WHERE entity = 'vitals' ORDER BY created_at DESC, id DESC")],
     'that have every row once';
 like $client{admin}->get("$export?actorId=$users->{doctor}{id}&entity=patients")
@@ -239,7 +303,8 @@ like $said, qr/^audit log intact: \d+ segments with $all rows, 0 rows not/,
     'all of it';
 like $said, qr/, \d+ saved heads agree$/, 'with the saved heads';
 is $env->sql('SELECT count(*) FROM ehr.audit_log WHERE mac IS NULL AND
-    request_id IS NOT NULL'), 0, 'every request signed its rows';
+    (request_id IS NOT NULL OR reads IS NOT NULL)'), 0,
+    'every request signed its rows';
 
 # -- who rules the database is found out
 
@@ -255,6 +320,8 @@ my $of_seq = $env->sql("SELECT segment FROM ehr.audit_seals WHERE
 for my $sql ("UPDATE ehr.audit_log SET ip = 'x' WHERE seq = $seq",
     "DELETE FROM ehr.audit_log WHERE seq = $seq", 'TRUNCATE ehr.audit_log',
     'DELETE FROM ehr.audit_seals', 'TRUNCATE ehr.audit_seals',
+    'DELETE FROM ehr.audit_concerns', 'TRUNCATE ehr.audit_concerns',
+    "UPDATE ehr.audit_concerns SET concern = '$missing'",
     "UPDATE ehr.audit_seals SET mac = repeat('0', 64)")
 {
     for my $role ('postgres', 'ehr_owner') {
@@ -309,6 +376,65 @@ tampered('a row that names a request it is not of', "INSERT INTO
     ('$missing', 'READ', 'patients', 'request-0001', repeat('a', 64))",
     qr/row \d+ .*its own mac is wrong/);
 
+# -- one read in a row of many
+
+my ($of_many, $row_id) = @{ ($env->rows("SELECT l.seq, l.id FROM ehr.audit_log l
+    JOIN ehr.audit_logs a ON ehr.audit_row_id(a.id) = l.id
+    WHERE a.request_id = '$list' LIMIT 1"))[0] };
+my $other = $env->sql("SELECT seq FROM ehr.audit_log WHERE reads IS NOT NULL
+    AND seq <> $of_many ORDER BY length(reads) DESC LIMIT 1");
+my $n = @$listed;
+my $read = sub { sprintf 'read %d \(id %s%06x\) of row %d \(id %s.*', $_[0],
+    substr($row_id, 0, 30), $_[0], $of_many, $row_id };
+cmp_ok $n, '>', 3, "a row of $n reads";
+tampered_read("a read's $_->[0]", "CASE n WHEN 2 THEN overlay(r PLACING
+    '$_->[1]' FROM position('$_->[2]' IN r)) ELSE r END", $read->(2)
+    . 'was changed') for ['entity', 'people', 'patients'],
+    ['method', 'PUT', 'GET'], ['address', '128', '127'],
+    ['actor', $missing, $users->{nurse}{id}], ['request', 'T', 'together'];
+tampered_read("a read's patient", "CASE n WHEN 2 THEN replace(r,
+    '$listed->[1]{id}', '$missing') ELSE r END", $read->(2) . 'was changed');
+tampered_read("a read's mac", "CASE n WHEN $n THEN left(r, -1) || 'g' ELSE r
+    END", $read->($n) . 'was changed');
+tampered_read('the first read deleted', 'CASE WHEN n > 1 THEN r END',
+    $read->(1) . 'was deleted');
+tampered_read('a read deleted', 'CASE WHEN n <> 2 THEN r END',
+    $read->(2) . 'was deleted');
+tampered_read('the last read deleted', "CASE WHEN n < $n THEN r END",
+    $read->($n) . 'was deleted');
+tampered_read('a read doubled', "CASE n WHEN 2 THEN r || E'\\f' || r ELSE r
+    END", $read->(3) . 'was inserted');
+tampered_read('a read of another row', "CASE n WHEN 2 THEN (SELECT
+    split_part(reads, E'\\f', 1) FROM ehr.audit_log WHERE seq = $other)
+    || E'\\f' || r ELSE r END", $read->(2) . 'was inserted');
+tampered_read('a read appended', "CASE n WHEN $n THEN r || E'\\f' || 'x' ELSE
+    r END", $read->($n + 1) . 'was changed');
+tampered_read('two reads that changed places', 'r', $read->(2)
+    . 'was deleted', 'CASE n WHEN 2 THEN 3 WHEN 3 THEN 2 ELSE n END');
+tampered('all reads of a row', "UPDATE ehr.audit_log SET reads = NULL WHERE
+    seq = $of_many", qr/row $of_many \(.* its own mac is wrong/);
+tampered('reads in a row that had none', "UPDATE ehr.audit_log SET reads = (
+    SELECT reads FROM ehr.audit_log WHERE seq = $of_many) WHERE seq = $seq",
+    qr/read 1 \(.* of row $seq \(.*was changed/);
+tampered('a row of reads deleted', "DELETE FROM ehr.audit_log WHERE seq
+    = $of_many", qr/row $of_many in segment \d+ was deleted/);
+tampered("a row of reads' $_->[0]", "UPDATE ehr.audit_log SET $_->[0] = $_->[1]
+    WHERE seq = $of_many", qr/row $of_many \(.*in segment \d+ was changed/) for
+    ['id', "'$missing'"], ['created_at', "created_at - interval '1 day'"],
+    ['action', "'LOGIN'"], ['patient_id', "'$own'"], ['mac', 'NULL'];
+tampered("whom reads concern: $_->[0]", $_->[1],
+    qr/row $of_many .*whom its reads concern/) for
+    ['deleted', "DELETE FROM ehr.audit_concerns WHERE row_id = '$row_id'
+        AND concern = '$listed->[2]{id}'"],
+    ['inserted', "INSERT INTO ehr.audit_concerns SELECT '$missing',
+        created_at, id FROM ehr.audit_log WHERE seq = $of_many"],
+    ['of another time', "UPDATE ehr.audit_concerns SET created_at = created_at
+        - interval '1 day' WHERE row_id = '$row_id'
+        AND concern = '$listed->[2]{id}'"];
+tampered('a row of reads with its digest', "UPDATE ehr.audit_log SET mac
+    = repeat('0', 64), reads = 'x' WHERE seq = $of_many",
+    qr/row $of_many .*was changed/);
+
 my $other_key = $env->dir . '/other-key';
 write_file($other_key, 'ab' x 32 . "\n");
 ($code, $said) = verify('ehr', key => $other_key);
@@ -337,8 +463,10 @@ sub watch {
         headers => { 'X-Request-Id' => $request,
             'User-Agent' => "Agent/$number", %header });
     my @rows = map { decode_json($_->[0]) } $env->rows("SELECT
-        to_jsonb(a)::text FROM ehr.audit_log a WHERE request_id = '$request'
-        ORDER BY seq");
+        (to_jsonb(a) || jsonb_build_object('mac', l.mac))::text
+        FROM ehr.audit_logs a
+        JOIN ehr.audit_log l ON l.id IN (a.id, ehr.audit_row_id(a.id))
+        WHERE a.request_id = '$request' ORDER BY l.seq, a.id");
     return ($answer, $answer->{status}, @rows);
 }
 
@@ -358,6 +486,23 @@ sub happens {
     is $row->{actor_id}, $users->{$who}{id}, "by $who" if defined $who;
     like $row->{mac} || '', qr/^[0-9a-f]{64}$/, 'signed';
     return ($answer, $row);
+}
+
+# The ids of a list, page by page.
+sub paged {
+    my ($filter, $sort, $limit, $until) = @_;
+    my ($cursor, @ids) = ('');
+
+    $until =~ s/ /T/;
+    $until =~ s/\+00$/Z/;
+    do {
+        my $answer = $client{admin}->get("/api/v1/audit-logs?$filter"
+            . "&sort=$sort&limit=$limit&until=$until$cursor");
+        push @ids, map { $_->{id} } @{ $answer->{data} };
+        $cursor = $answer->{json}{meta}{nextCursor};
+        $cursor &&= "&cursor=$cursor";
+    } while ($cursor);
+    return @ids;
 }
 
 sub open_rows {
@@ -385,6 +530,17 @@ sub tampered {
     my ($code, $said) = verify('tampered');
     is $code, 1, "$what: broken" or diag $said;
     like $said, $named, 'and named';
+}
+
+# The same with the reads `r` of the row of many, `n` their number.
+sub tampered_read {
+    my ($what, $reads, $named, $order) = @_;
+
+    $order ||= 'n';
+    tampered($what, "UPDATE ehr.audit_log SET reads = (SELECT
+        string_agg($reads, E'\\f' ORDER BY $order) FROM string_to_table(reads,
+        E'\\f') WITH ORDINALITY AS o (r, n)) WHERE seq = $of_many",
+        qr/$named/);
 }
 
 # The lines of CSV, each a list of cells.

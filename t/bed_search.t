@@ -96,7 +96,7 @@ sub by_patient {
 # The answer says something about the patient.
 sub is_audited {
     my ($patient, $here) = @_;
-    my $reads = "SELECT count(*) FROM ehr.audit_log WHERE action = 'READ'
+    my $reads = "SELECT count(*) FROM ehr.audit_logs WHERE action = 'READ'
         AND entity = 'beds' AND patient_id = '$patient'";
     my $before = $env->sql($reads);
 
@@ -104,7 +104,7 @@ sub is_audited {
     is $admin->get("/api/v1/beds?freeFor=$patient&$here$_")->{status}, 200,
         "a page$_" for '', '&limit=1', '&total=true';
     is $env->sql($reads), $before + 3, 'once each';
-    is $env->sql("SELECT count(*) FROM ehr.audit_log WHERE entity = 'beds'
+    is $env->sql("SELECT count(*) FROM ehr.audit_logs WHERE entity = 'beds'
         AND action = 'READ' AND patient_id IS NULL"), 0,
         'beds by themselves are nobody\'s';
 }

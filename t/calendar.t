@@ -168,7 +168,8 @@ sub the_file {
 sub is_read {
     my ($entity, $id, $patient) = @_;
     my ($row) = $env->rows("SELECT entity, entity_id, patient_id
-        FROM ehr.audit_log WHERE action = 'READ' ORDER BY seq DESC LIMIT 1");
+        FROM ehr.audit_logs WHERE action = 'READ' ORDER BY created_at DESC,
+        id DESC LIMIT 1");
     is_deeply $row, [$entity, $id, $patient || ''], 'the audit log says so';
 }
 
@@ -298,10 +299,11 @@ sub detail {
         my $calendar = events($doctors);
         is event_of($calendar, $visit)->{SUMMARY}, $summary, $value;
         next unless $value eq 'NAME';
-        is_deeply [$env->rows("SELECT actor_id, count(*) FROM ehr.audit_log
+        is_deeply [$env->rows("SELECT actor_id, count(*) FROM ehr.audit_logs
             WHERE action = 'READ' AND entity = 'appointments'
-              AND request_id = (SELECT request_id FROM ehr.audit_log
-                  WHERE action = 'READ' ORDER BY seq DESC LIMIT 1)
+              AND request_id = (SELECT request_id FROM ehr.audit_logs
+                  WHERE action = 'READ'
+                  ORDER BY created_at DESC, id DESC LIMIT 1)
             GROUP BY 1")], [[$accounts->{users}{doctor}{id},
                 scalar @{ $calendar->{events} }]],
             'each that is named is in the audit log, read by the doctor';

@@ -268,7 +268,9 @@ for my $scope ('', 'own', 'nonsense', 'SYSTEM') {
             + (SELECT count(*) FROM ehr.users)
             + (SELECT count(*) FROM ehr.sessions)
             + (SELECT count(*) FROM ehr.user_secrets)
-            + (SELECT count(*) FROM ehr.audit_log); COMMIT"), 0,
+            + (SELECT count(*) FROM ehr.audit_log)
+            + (SELECT count(*) FROM ehr.audit_concerns)
+            + (SELECT count(*) FROM ehr.audit_logs); COMMIT"), 0,
         "scope '$scope' of an unknown actor";
 }
 is $env->sql_app("BEGIN; SET LOCAL ehr.scope = 'all'; SET LOCAL ehr.actor

@@ -231,7 +231,7 @@ sub who_may {
     $nurse->get("/api/v1/clinic/queue?doctor=$doctor");
     act('arrival', $visit);
     $nurse->get("/api/v1/clinic/queue?doctor=$doctor");
-    is $env->sql("SELECT count(*) FROM ehr.audit_log WHERE action = 'READ'
+    is $env->sql("SELECT count(*) FROM ehr.audit_logs WHERE action = 'READ'
         AND patient_id = '$me->{id}' AND route = '/clinic/queue'"), 1,
         'seeing a patient in the queue is a read of the record';
 }

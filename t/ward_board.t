@@ -227,8 +227,9 @@ subtest 'what is audited' => sub {
     is views(), $before + 2, "somebody else's look, too";
 
     my ($row) = $env->rows('SELECT entity_id, patient_id, actor_id, route'
-        . " FROM ehr.audit_log WHERE action = 'READ'"
-        . " AND route LIKE '%/board' ORDER BY seq DESC LIMIT 1");
+        . " FROM ehr.audit_logs WHERE action = 'READ'"
+        . " AND route LIKE '%/board' ORDER BY created_at DESC, id DESC"
+        . ' LIMIT 1');
     is $row->[0], $stay->{id}, 'of the admission';
     is $row->[1], $patient, 'of the patient';
     is $row->[2], accounts($env)->{users}{doctor}{id}, 'by whom';
@@ -418,7 +419,7 @@ sub locked {
 }
 
 sub views {
-    return $env->sql("SELECT count(*) FROM ehr.audit_log WHERE action = 'READ'"
+    return $env->sql("SELECT count(*) FROM ehr.audit_logs WHERE action = 'READ'"
         . " AND route LIKE '%/board' AND patient_id = '$patient'");
 }
 

@@ -1,10 +1,11 @@
 -- The audit log's reads and seals.  sql/README.md says how a digest and a
 -- mac are made.
 
--- READ rows of several requests at once.
--- $1 the reads, as ehr.audit_reads() says
+-- The reads of several requests, as one row.
+-- $1 the row's id, ending in six zeros; $2 the reads; $3 mac; $4 whom they
+-- concern
 -- name: AUDIT_READS
-SELECT ehr.audit_reads($1::text);
+SELECT ehr.audit_reads($1::uuid, $2::text, $3::text, $4::uuid[]);
 
 -- The newest segment, or 0, 0, ''; scope 'system' as those below.
 -- → segment, to_xid, mac

@@ -15,6 +15,7 @@
 #include <jansson.h>
 
 #include "../model/model.h"
+#include "hash.h"
 
 
 /* -- ids and randomness (random.c) ----------------------------------------- */
@@ -354,13 +355,15 @@ uint64_t ehr_metrics_counter(ehr_shared_t *shared, ehr_counter_t counter);
 
 /* -- audit (audit.c) ------------------------------------------------------- */
 
+#define EHR_AUDIT_MAC  64
+
 /*
- * HMAC-SHA256 under the audit key, hex (64 characters, not terminated), of
- * what the worker knows of a request.  The database stores it in every audit
- * row the request causes; bin/ehr-audit-verify recomputes it.  NGX_ERROR
- * without memory; out is then 64 times '0'.
+ * HMAC-SHA256 under the audit key, hex (not terminated), of the parts one
+ * after the other: what the worker knows of a request, of reads, of a segment.
+ * The database stores it beside them; bin/ehr-audit-verify recomputes it.
+ * NGX_ERROR without memory; out is then all '0'.
  */
-ngx_int_t ehr_audit_mac(ehr_field_keys_t *keys, ngx_str_t *canonical,
-    u_char out[64]);
+ngx_int_t ehr_audit_mac(ehr_field_keys_t *keys, const ehr_bytes_t *parts,
+    size_t n, u_char out[EHR_AUDIT_MAC]);
 
 #endif /* EHR_ACCESS_H */

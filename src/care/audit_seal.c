@@ -159,8 +159,9 @@ ehr_seal_rows_done(ehr_batch_t *batch, void *data)
 static ngx_int_t
 ehr_seal_write(ehr_batch_t *batch, PGresult *rows)
 {
-    u_char       *p;
-    ngx_str_t     digests, canonical;
+    u_char        head[160];
+    ngx_str_t     digests;
+    ehr_bytes_t   signed_text[2];
     ehr_param_t   params[9];
 
     *ngx_sprintf(ehr_seal.segment, "%i",
@@ -173,25 +174,23 @@ ehr_seal_write(ehr_batch_t *batch, PGresult *rows)
     /* "\x…": the digits are what the mac covers */
     digests = ehr_result_value(rows, 0, 4);
 
-    p = ngx_pnalloc(batch->pool, digests.len + 256);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
+    signed_text[0].data = head;
+    signed_text[0].len = ngx_snprintf(head, sizeof(head),
+                                      "%s\n%s\n%s\n%s\n%s\n",
+                                      ehr_seal.segment, ehr_seal.from_xid,
+                                      ehr_seal.to_xid, ehr_seal.rows,
+                                      ehr_seal.previous)
+                         - head;
+    signed_text[1].data = digests.data + 2;
+    signed_text[1].len = digests.len - 2;
 
-    canonical.data = p;
-    p = ngx_sprintf(p, "%s\n%s\n%s\n%s\n%s\n", ehr_seal.segment,
-                    ehr_seal.from_xid, ehr_seal.to_xid, ehr_seal.rows,
-                    ehr_seal.previous);
-    p = ngx_cpymem(p, digests.data + 2, digests.len - 2);
-    canonical.len = p - canonical.data;
-
-    if (ehr_audit_mac(&ehr_worker.conf->keys, &canonical, ehr_seal.mac)
+    if (ehr_audit_mac(&ehr_worker.conf->keys, signed_text, 2, ehr_seal.mac)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    ehr_seal.mac[64] = '\0';
+    ehr_seal.mac[EHR_AUDIT_MAC] = '\0';
 
     ngx_memzero(params, sizeof(params));
     params[0].value = (char *) ehr_seal.segment;

@@ -383,8 +383,8 @@ void ehr_step_failed(ehr_request_t *req, ehr_batch_t *batch);
  * ehr_batch_submit() said, NGX_BUSY or NGX_DECLINED. */
 void ehr_step_away(ehr_request_t *req, ngx_int_t rc);
 
-/* Audits a read before it is answered: `then` runs when the audit row is
- * durable, or 503 is answered.  Rows of a worker are written together (see
+/* Audits a read before it is answered: `then` runs when the audit log has it
+ * durably, or 503 is answered.  Reads of a worker are written together (see
  * read_audit.c).  NGX_ERROR without memory: nothing is under way. */
 typedef void (*ehr_audited_pt)(ehr_request_t *req);
 
@@ -394,16 +394,16 @@ typedef struct {
     ngx_str_t               patient;
 } ehr_audited_t;
 
-/* `entity` is the table; one audit row for each of the n rows that are shown,
- * or one that names none. */
+/* `entity` is the table; one entry for each of the n rows that are shown, or
+ * one that names none. */
 ngx_int_t ehr_audit_read(ehr_request_t *req, const char *entity,
     const ehr_audited_t *rows, ngx_uint_t n, ehr_audited_pt then);
 
 /* ehr.request of the batch: id, address, agent, method, route, time, mac; at
  * most 800 bytes.  NGX_ERROR without memory. */
 ngx_int_t ehr_request_context(ehr_request_t *req, ngx_str_t *json);
-/* The same and the actor as plain text, in the order the mac covers them: id,
- * actor, time, address, agent, method, route, mac, by newlines. */
+/* What its mac covers: id, actor, time, address, agent, method, route, joined
+ * by newlines. */
 ngx_int_t ehr_request_line(ehr_request_t *req, ngx_str_t *line);
 
 /* "own", "team", "all" by permissions, with a portal token always "own"; ""

@@ -60,9 +60,8 @@ ehr_context_text(u_char *out, const u_char *text, size_t len, size_t most)
 
 
 /*
- * What every audit row of this request says about it: the values joined by
- * newlines, and after them the mac that covers them, see sql/README.md.
- * `part` are the values; 64 bytes of mac end the text.
+ * What the audit log says about this request: the values, and the text of
+ * them joined by newlines.
  */
 
 static ngx_int_t
@@ -118,13 +117,6 @@ ehr_context_parts(ehr_request_t *req, ngx_str_t part[EHR_CONTEXT_PARTS],
     }
 
     text->len = p - text->data;
-    *p++ = '\n';
-
-    if (ehr_audit_mac(&req->conf->keys, text, p) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    text->len += 1 + 64;
 
     return NGX_OK;
 }
@@ -142,9 +134,11 @@ ehr_request_line(ehr_request_t *req, ngx_str_t *line)
 ngx_int_t
 ehr_request_context(ehr_request_t *req, ngx_str_t *json)
 {
-    size_t      i;
-    u_char     *p;
-    ngx_str_t   part[EHR_CONTEXT_PARTS], text;
+    size_t       i;
+    u_char      *p;
+    u_char       mac[EHR_AUDIT_MAC];
+    ngx_str_t    part[EHR_CONTEXT_PARTS], text;
+    ehr_bytes_t  signed_text;
 
     static const char  *names[EHR_CONTEXT_PARTS] = {
         "id", NULL, "at", "ip", "agent", "method", "route"
@@ -153,6 +147,12 @@ ehr_request_context(ehr_request_t *req, ngx_str_t *json)
     p = ngx_pnalloc(req->pool, EHR_CONTEXT_TEXT + 128);
 
     if (p == NULL || ehr_context_parts(req, part, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    signed_text = (ehr_bytes_t) { text.data, text.len };
+
+    if (ehr_audit_mac(&req->conf->keys, &signed_text, 1, mac) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -165,8 +165,7 @@ ehr_request_context(ehr_request_t *req, ngx_str_t *json)
         }
     }
 
-    p = ngx_sprintf(p, ",\"mac\":\"%*s\"}%Z", (size_t) 64,
-                    text.data + text.len - 64);
+    p = ngx_sprintf(p, ",\"mac\":\"%*s\"}%Z", (size_t) EHR_AUDIT_MAC, mac);
 
     json->len = p - 1 - json->data;
 

@@ -403,6 +403,29 @@ check_conditions(const ehr_fields_t *fields)
 
 
 static int
+check_lookups(const ehr_fields_t *fields)
+{
+    int                  field;
+    const ehr_lookup_t  *lookup;
+
+    lookup = fields->resource->lookups;
+
+    for ( /* void */ ; lookup != NULL && lookup->field != NULL; lookup++) {
+        field = ehr_field_index(fields, lookup->field, strlen(lookup->field));
+
+        if (field < 0 || fields->fields[field]->type != EHR_TYPE_UUID
+            || lookup->rows == NULL || strstr(lookup->rows, "$q") == NULL)
+        {
+            return refuse(fields->resource, lookup->field,
+                "is no id to be looked up, or without its parameter");
+        }
+    }
+
+    return 0;
+}
+
+
+static int
 check_parameters(const ehr_fields_t *fields)
 {
     size_t                i;
@@ -418,7 +441,7 @@ check_parameters(const ehr_fields_t *fields)
         }
     }
 
-    if (check_conditions(fields) != 0) {
+    if (check_conditions(fields) != 0 || check_lookups(fields) != 0) {
         return -1;
     }
 

@@ -151,6 +151,19 @@ typedef struct {
 #define EHR_MAX_CONDITIONS  16
 
 
+/*
+ * Where rows are looked for that have a value in a field, instead of in the
+ * table: `rows` is SQL that yields rows of the table, those with this value
+ * among them; `$q` in it is replaced by the parameter.  For a view through
+ * which no index is seen.
+ */
+typedef struct {
+    const char             *field;       /* JSON name: "id" for what asks for
+                                            one row, else one to filter by */
+    const char             *rows;
+} ehr_lookup_t;
+
+
 /* ehr_resource_t.flags */
 #define EHR_PATIENT_OWNED   0x01  /* reads are audited; rows belong to the
                                      patient in column patient_id (or are
@@ -183,6 +196,8 @@ struct ehr_resource_s {
                                             "-recordedAt"; NULL: "id" */
     const ehr_ranking_t    *rankings;    /* ends with parameter == NULL */
     const ehr_condition_t  *conditions;  /* ends with where == NULL */
+    const ehr_lookup_t     *lookups;     /* best first; ends with field ==
+                                            NULL */
 
     /* Extra SQL condition over row `t` every statement of this resource
      * carries, or NULL: "t.user_id = ehr.actor()". */
@@ -363,7 +378,8 @@ typedef enum {
 } ehr_sql_t;
 
 /* NULL where the kind does not exist for the resource (no parent, cannot be
- * deleted, append-only or without any mutable field) or without memory. */
+ * deleted, append-only or without any mutable field; created where it has
+ * lookups, for it is a view) or without memory. */
 const char *ehr_sql(const ehr_fields_t *fields, ehr_sql_t kind,
     const ehr_arena_t *arena);
 

@@ -58,10 +58,20 @@ static const ehr_field_t  fields[] = {
 };
 
 
+/* One stored row may be many reads. */
+static const ehr_lookup_t  lookups[] = {
+    { "id", "ehr.audit_logs_with($q)" },
+    { "entityId", "ehr.audit_logs_about('entityId', $q)" },
+    { "patientId", "ehr.audit_logs_about('patientId', $q)" },
+    { "actorId", "ehr.audit_logs_about('actorId', $q)" },
+    { NULL, NULL }
+};
+
+
 const ehr_resource_t  ehr_resource_audit_logs = {
     .name = "audit-logs", .schema = "AuditEntry", .table = "audit_logs",
     .flags = EHR_NO_DELETE | EHR_NO_VERSION | EHR_AUDITED_READS,
     EHR_FIELDS(fields),
-    .sort = "-createdAt",
+    .sort = "-createdAt", .lookups = lookups,
     .about = "One entry of the audit log, which nobody can change."
 };

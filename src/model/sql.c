@@ -3,6 +3,8 @@
  * parameters.
  */
 
+#include <string.h>
+
 #include "sql_text.h"
 
 
@@ -39,10 +41,22 @@ add_expected_version(ehr_text_t *text, const ehr_resource_t *resource)
 }
 
 
+/* " FROM …": where the row with id $1 is. */
 static void
 add_from(ehr_text_t *text, const ehr_resource_t *resource)
 {
-    ehr_text_print(text, " FROM ehr.%s AS t", resource->table);
+    const ehr_lookup_t  *lookup;
+
+    lookup = resource->lookups;
+
+    while (lookup != NULL && lookup->field != NULL
+           && strcmp(lookup->field, "id") != 0)
+    {
+        lookup++;
+    }
+
+    ehr_sql_from(text, resource,
+        lookup != NULL && lookup->field != NULL ? lookup : NULL, 1);
 }
 
 
@@ -354,6 +368,12 @@ static int
 kind_exists(const ehr_fields_t *fields, ehr_sql_t kind)
 {
     switch (kind) {
+
+    case EHR_SQL_CREATE:
+    case EHR_SQL_KEEP:
+    case EHR_SQL_MADE:
+    case EHR_SQL_REPLAY:
+        return fields->resource->lookups == NULL;
 
     case EHR_SQL_UPDATE:
         return !is_append_only(fields->resource) && has_mutable_field(fields);

@@ -18,28 +18,10 @@ typedef struct {
 } composer_t;
 
 
-/* Adds a descriptor's SQL with the parameter, of type `type` between `before`
- * and `after`, for every $q. */
-static void
-add_given_sql(composer_t *c, const char *sql, unsigned number,
-    const char *before, const char *type, const char *after)
-{
-    const char  *found;
-
-    while ((found = strstr(sql, "$q")) != NULL) {
-        ehr_text_add_bytes(&c->text, sql, (size_t) (found - sql));
-        ehr_text_print(&c->text, "%s$%u::%s%s", before, number, type, after);
-        sql = found + 2;
-    }
-
-    ehr_text_add(&c->text, sql);
-}
-
-
 static void
 add_ranking_sql(composer_t *c, const char *sql)
 {
-    add_given_sql(c, sql, c->ranked_by, "", "text", "");
+    ehr_sql_given(&c->text, sql, c->ranked_by, "", "text", "");
 }
 
 
@@ -128,11 +110,11 @@ add_conditions(composer_t *c)
         ehr_text_add(&c->text, " AND (");
 
         if (condition[i].is_list) {
-            add_given_sql(c, condition[i].where, c->next++,
+            ehr_sql_given(&c->text, condition[i].where, c->next++,
                 "string_to_array(", "text", ", ',')");
 
         } else {
-            add_given_sql(c, condition[i].where, c->next++, "",
+            ehr_sql_given(&c->text, condition[i].where, c->next++, "",
                 ehr_sql_element_type(&condition[i].field), "");
         }
 
@@ -218,10 +200,26 @@ add_period(composer_t *c)
 }
 
 
-/* The rows behind the last one of the page before. */
+static void
+add_bound_of_page(composer_t *c)
+{
+    ehr_text_add(&c->text, " AND ");
+    add_sort_value(c);
+    ehr_text_add(&c->text, is_descending(c) ? " <= " : " >= ");
+    ehr_sql_parameter(&c->text, c->next,
+        c->fields->fields[c->list->sort]);
+}
+
+
+/* The rows behind the last one of the page before.  Where several are made of
+ * one that is stored, its index knows their sort value, but no ids. */
 static void
 add_cursor(composer_t *c)
 {
+    if (c->fields->resource->lookups != NULL && c->ranking == NULL) {
+        add_bound_of_page(c);
+    }
+
     ehr_text_add(&c->text, " AND (");
     add_sort_value(c);
     ehr_text_print(&c->text, ", t.id) %s (", is_descending(c) ? "<" : ">");
@@ -275,6 +273,44 @@ add_columns(composer_t *c)
 }
 
 
+/* The parameter of an equality comes after all these. */
+static unsigned
+equal_parameter(const composer_t *c, int field)
+{
+    uint64_t  before;
+
+    before = c->list->equal & (((uint64_t) 1 << field) - 1);
+
+    return (c->list->parent ? 1 : 0) + (c->ranking != NULL ? 1 : 0)
+           + (unsigned) __builtin_popcount(c->list->conditions)
+           + (unsigned) __builtin_popcountll(before) + 1;
+}
+
+
+/* From where the first of the lookups finds them that is asked for. */
+static void
+add_from(composer_t *c)
+{
+    int                  field;
+    const ehr_lookup_t  *lookup;
+
+    lookup = c->fields->resource->lookups;
+
+    for ( /* void */ ; lookup != NULL && lookup->field != NULL; lookup++) {
+        field = ehr_field_index(c->fields, lookup->field,
+            strlen(lookup->field));
+
+        if ((c->list->equal >> field) & 1) {
+            ehr_sql_from(&c->text, c->fields->resource, lookup,
+                equal_parameter(c, field));
+            return;
+        }
+    }
+
+    ehr_sql_from(&c->text, c->fields->resource, NULL, 0);
+}
+
+
 static void
 add_order(composer_t *c)
 {
@@ -307,7 +343,7 @@ ehr_sql_list(const ehr_fields_t *fields, const ehr_list_t *list,
 
     ehr_text_add(&c.text, "SELECT ");
     add_columns(&c);
-    ehr_text_print(&c.text, " FROM ehr.%s AS t", fields->resource->table);
+    add_from(&c);
     add_where(&c);
 
     if (!list->count) {

@@ -51,6 +51,37 @@ ehr_sql_element_type(const ehr_field_t *field)
 }
 
 
+void
+ehr_sql_given(ehr_text_t *text, const char *sql, unsigned number,
+    const char *before, const char *type, const char *after)
+{
+    const char  *found;
+
+    while ((found = strstr(sql, "$q")) != NULL) {
+        ehr_text_add_bytes(text, sql, (size_t) (found - sql));
+        ehr_text_print(text, "%s$%u::%s%s", before, number, type, after);
+        sql = found + 2;
+    }
+
+    ehr_text_add(text, sql);
+}
+
+
+void
+ehr_sql_from(ehr_text_t *text, const ehr_resource_t *resource,
+    const ehr_lookup_t *lookup, unsigned number)
+{
+    if (lookup == NULL) {
+        ehr_text_print(text, " FROM ehr.%s AS t", resource->table);
+        return;
+    }
+
+    ehr_text_add(text, " FROM ");
+    ehr_sql_given(text, lookup->rows, number, "", "uuid", "");
+    ehr_text_add(text, " AS t");
+}
+
+
 static void
 add_column(ehr_text_t *text, const ehr_field_t *field)
 {

@@ -23,6 +23,16 @@ void ehr_sql_parameter(ehr_text_t *text, unsigned number,
 /* The PostgreSQL type of an element of a list field, or of the field. */
 const char *ehr_sql_element_type(const ehr_field_t *field);
 
+/* A descriptor's SQL with the parameter, of type `type` between `before` and
+ * `after`, for every $q. */
+void ehr_sql_given(ehr_text_t *text, const char *sql, unsigned number,
+    const char *before, const char *type, const char *after);
+
+/* " FROM … AS t": the table, or with a lookup what it yields for parameter
+ * `number`. */
+void ehr_sql_from(ehr_text_t *text, const ehr_resource_t *resource,
+    const ehr_lookup_t *lookup, unsigned number);
+
 /* "t.id, t.name, NULL, …": a column for each field. */
 void ehr_sql_columns(ehr_text_t *text, const ehr_fields_t *fields);
 

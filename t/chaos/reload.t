@@ -136,6 +136,6 @@ sub none_executed {
     my @cut = map { "'$_->{request}'" } grep { $_->{error} eq 'cut' } @$records;
     my $list = join ',', @cut, "''";
 
-    is $env->sql('SELECT request_id, action FROM ehr.audit_log WHERE'
+    is $env->sql('SELECT request_id, action FROM ehr.audit_logs WHERE'
         . " request_id IN ($list)"), '', 'nothing was done and not answered';
 }

@@ -27,7 +27,7 @@ sub new {
     return bless { hospital => $hospital, body => $body,
         read => $hospital->statement(
             'SELECT % FROM ehr.patients AS t WHERE t.id = $1::uuid%'),
-        audit => $hospital->statement('SELECT ehr.audit_reads($1::text)%'),
+        audit => $hospital->statement('SELECT ehr.audit_reads($1::uuid, %'),
         insert => $hospital->statement('INSERT INTO ehr.vitals %') }, $class;
 }
 
@@ -49,11 +49,13 @@ sub select {
 sub audited_select {
     my ($self) = @_;
     my ($constant, $zeros) = ('019aa000-0000-7000-8000-000000000000', '0' x 64);
-    my $line = join '\n', $constant, $self->{hospital}->actor,
-        '2026-11-21T04:38:11.000Z', '127.0.0.1', '', 'GET', '/patients/{id}',
-        $zeros, 'patients', '';
+    my $actor = $self->{hospital}->actor;
+    my $line = join '\n', $constant, $actor, '2026-11-21T04:38:11.000Z',
+        '127.0.0.1', '', 'GET', '/patients/{id}', 'patients', '';
     my $id = "'00000000-0000-7000-8000-' || :patient";
-    my $audit = fill($self->{audit}, "(E'$line' || $id || E'\\n' || $id)");
+    my $audit = fill($self->{audit}, 'gen_random_uuid()',
+        "(E'$line' || $id || E'\\n' || $id || E'\\n0000000000000000')",
+        "'$zeros'", "('{$actor,' || $id || '}')");
 
     return { name => 'audited-select', script => join '', $draw,
         pipeline($self->begin(''), $self->read_statement),

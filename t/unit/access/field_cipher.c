@@ -251,8 +251,8 @@ blind_indexes_are_of_all_keys(void **state)
 static void
 audit_mac_is_hex_hmac(void **state)
 {
-    u_char     out[64];
-    ngx_str_t  text = ngx_string("Hi There");
+    u_char             out[EHR_AUDIT_MAC];
+    const ehr_bytes_t  text[] = { { "Hi ", 3 }, { "There", 5 } };
 
     (void) state;
 
@@ -260,7 +260,7 @@ audit_mac_is_hex_hmac(void **state)
     keys.audit_key.secret.len = 20;
     memset(secrets[3], 0x0b, 20);
 
-    assert_int_equal(ehr_audit_mac(&keys, &text, out), NGX_OK);
+    assert_int_equal(ehr_audit_mac(&keys, text, 2, out), NGX_OK);
     assert_memory_equal(out, "b0344c61d8db38535ca8afceaf0bf12b"
                              "881dc200c9833da726e9376c2e32cff7", 64);
 }

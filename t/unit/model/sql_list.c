@@ -298,6 +298,48 @@ parameters_are_as_many_as_counted(void **state)
 }
 
 
+/* The first that is asked for, whichever of them was named first. */
+static void
+lookups_take_the_place_of_the_table(void **state)
+{
+    ehr_list_t      list;
+    ehr_fields_t    fields;
+    ehr_resource_t  resource;
+
+    static const ehr_lookup_t  lookups[] = {
+        { "encounterId", "ehr.samples_of('encounter', $q)" },
+        { "patientId", "ehr.samples_of('patient', $q)" },
+        { NULL, NULL }
+    };
+
+    (void) state;
+
+    resource = sample_samples;
+    resource.lookups = lookups;
+    fields = *sample_fields();
+    fields.resource = &resource;
+
+    list = plain_list();
+    list.conditions = 3;
+    list.equal = sample_bit("patientId");
+    assert_non_null(strstr(ehr_sql_list(&fields, &list, &sample_arena),
+        " FROM ehr.samples_of('patient', $3::uuid) AS t WHERE true"));
+
+    list.equal |= sample_bit("encounterId") | sample_bit("active");
+    assert_non_null(strstr(ehr_sql_list(&fields, &list, &sample_arena),
+        " FROM ehr.samples_of('encounter', $5::uuid) AS t WHERE true"));
+    assert_non_null(strstr(ehr_sql_list(&fields, &list, &sample_arena),
+        " AND t.encounter_id = $5::uuid"));
+
+    list.equal = 0;
+    list.after = 1;
+    assert_non_null(strstr(ehr_sql_list(&fields, &list, &sample_arena),
+        " FROM ehr.samples AS t WHERE true"));
+    assert_non_null(strstr(ehr_sql_list(&fields, &list, &sample_arena),
+        " AND t.id >= $3::uuid AND (t.id, t.id) > ($3::uuid, $4::uuid)"));
+}
+
+
 static void
 no_memory_is_null(void **state)
 {
@@ -325,6 +367,7 @@ main(void)
         SAMPLE_TEST(rankings_order_and_filter),
         SAMPLE_TEST(conditions_join_the_filters),
         SAMPLE_TEST(parameters_are_as_many_as_counted),
+        SAMPLE_TEST(lookups_take_the_place_of_the_table),
         SAMPLE_TEST(no_memory_is_null),
     };
 

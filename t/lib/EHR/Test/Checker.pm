@@ -197,7 +197,7 @@ sub check_audit {
     $more->is_eq($odd, '', 'every row that was made has its one audit row');
 
     my %audited = map { ("$_->[0] $_->[1]" => $_->[2]) } $env->rows(
-        'SELECT request_id, action, count(*) FROM ehr.audit_log WHERE'
+        'SELECT request_id, action, count(*) FROM ehr.audit_logs WHERE'
         . " request_id LIKE '$load->{name}-%' GROUP BY 1, 2");
     my %action = (read => 'READ', list => 'READ', login => 'LOGIN',
         map { $_ => 'CREATE' } qw(write bare refused));

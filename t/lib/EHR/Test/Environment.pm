@@ -21,6 +21,7 @@ package EHR::Test::Environment;
 #   server_conf      lines added in the server
 #   edit             code that gets and returns the whole configuration text
 #   pg_settings      lines for postgresql.conf
+#   schema           stops at this migration
 #   no_nginx         only the database
 #   no_wait          does not wait for /ready
 #   keep             leaves it running at the end of the process
@@ -152,9 +153,21 @@ sub create_schema {
     my $roles = top() . '/sql/roles.sql';
 
     must_run(undef, $self->psql_command('postgres', '-f', $roles));
+    $self->migrate($self->{option}{schema});
+}
+
+# Brings the schema to a migration, or to the newest.
+sub migrate {
+    my ($self, $last) = @_;
+    my @files = grep { !$last || m{/(\d+)_[^/]+$} && $1 <= $last }
+        glob top() . '/sql/migrations/*.sql';
+    my $some = "$self->{dir}/migrations";
     local @ENV{qw(PGHOST PGDATABASE PGUSER)} =
         ($self->socket, 'ehr', 'ehr_migration');
-    must_run(undef, top() . '/tools/migrate');
+
+    must_run(undef, 'mkdir', '-p', $some);
+    must_run(undef, 'cp', @files, $some);
+    must_run(undef, top() . '/tools/migrate', '--directory', $some);
 }
 
 sub psql_command {
