@@ -20,6 +20,7 @@ typedef struct {
 
 
 static void ehr_housekeeping_tick(ngx_event_t *event);
+static ngx_uint_t ehr_housekeeping_may_ask(void);
 static ngx_uint_t ehr_task_is_due(ehr_task_t task);
 static void ehr_task_begin(ehr_task_t task);
 
@@ -93,11 +94,29 @@ ehr_housekeeping_tick(ngx_event_t *event)
 
     ehr_feed_keep();
 
+    if (!ehr_housekeeping_may_ask()) {
+        return;
+    }
+
     for (i = 0; i < EHR_TASKS; i++) {
         if (ehr_task_is_due(i)) {
             ehr_task_begin(i);
         }
     }
+}
+
+
+/* A round that begins before the database is there has had its turn, and the
+ * next may be a minute away. */
+
+static ngx_uint_t
+ehr_housekeeping_may_ask(void)
+{
+    ehr_store_status_t  status;
+
+    ehr_store_status(ehr_worker.store, &status);
+
+    return status.state == EHR_STORE_UP;
 }
 
 
