@@ -14,10 +14,11 @@ our @EXPORT_OK = qw(appointment);
 
 my $n = 0;
 
-# An emergency, for those need no schedule; each at another time.
+# An emergency, for those need no schedule; each at another time, and after a
+# month, where no test books.
 sub appointment {
     my ($env, $patient, $doctor) = @_;
-    my $at = 288 * (1 + $n++ % 300) + $$ % 288;
+    my $at = 288 * (31 + $n++ % 270) + $$ % 288;
 
     $doctor ||= $env->sql(<<'SQL');
 SET ROLE ehr_owner;
