@@ -142,7 +142,7 @@ sub script {
                 "('00000000-0000-7000-8000-' || :patient)",
                 "('00000000-0000-7000-8000-' || :doctor)", $start, 10, 'NULL',
                 "'Check-up'", ('NULL') x 6, "'0'"),
-            fill($self->{made}, $id, @key, 201),
+            fill($self->{made}, $id, @key, 201, "'ehr.appointments'"),
             fill($self->{read}, $id, 1));
 }
 

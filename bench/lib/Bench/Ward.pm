@@ -118,7 +118,7 @@ sub script {
                 "('00000000-0000-7000-8000-' || :ward)", ('NULL') x 3,
                 "'EMERGENCY'", ('NULL') x 11, 'NULL',
                 "ARRAY[('00000000-0000-7000-8000-' || :bed)::uuid]"),
-            fill($self->{made}, $id, @key, 201),
+            fill($self->{made}, $id, @key, 201, "'ehr.admissions'"),
             fill($self->{read}, $id, 1));
 }
 
