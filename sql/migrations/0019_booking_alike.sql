@@ -1,5 +1,6 @@
 -- Whatever books an appointment takes the same: series and follow-ups have
--- rooms, equipment, video and holds, too.
+-- rooms, equipment, video and holds, too.  And nobody who books goes back to
+-- the doctor with the patient in hand.
 
 
 -- -- series ----------------------------------------------------------------
@@ -235,6 +236,101 @@ BEGIN
     END LOOP;
 
     PERFORM ehr.refuse('EH409', 'nothing_free', 'afterDays');
+END
+$$;
+
+
+-- -- claims ----------------------------------------------------------------
+
+-- As 0009 has it, but that the patient is claimed only after the doctor.  Who
+-- did not get the doctor had the patient, went back to the doctor's seats and
+-- waited there for one who waited for the patient.
+CREATE OR REPLACE FUNCTION ehr.claim_wish(wish ehr.booking_wish,
+    wanted_seat integer, why text, act uuid, holder uuid, until timestamptz,
+    OUT seat integer, OUT room boolean, OUT busy text)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off AS $$
+DECLARE
+    others integer[];
+    got    integer[];
+BEGIN
+    -- Nearly always: one doctor, one patient, both free.
+    IF wish.seats = 1 AND wish.room IS NULL AND wish.equipment = '{}' THEN
+        WITH claimed AS (
+            INSERT INTO ehr.claims (resource, during, kind, ref, actor_id,
+                    expires_at)
+            VALUES (wish.doctor, wish.during, why, act, holder, until)
+            ON CONFLICT ON CONSTRAINT claims_during_excl DO NOTHING
+            RETURNING id
+        )
+        INSERT INTO ehr.claims (resource, during, kind, ref, actor_id,
+                expires_at)
+        SELECT wish.patient, wish.during, why, act, holder, until
+          FROM claimed
+        ON CONFLICT ON CONSTRAINT claims_during_excl DO NOTHING;
+        IF FOUND THEN
+            seat := 0;
+            RETURN;
+        END IF;
+
+        DELETE FROM ehr.claims c WHERE c.ref = act AND c.kind = why;
+    END IF;
+
+    seat := ehr.claim_seat(wish, wanted_seat, why, act, holder, until);
+
+    others := wish.equipment || wish.patient;
+    IF wish.room IS NOT NULL THEN
+        others := others || wish.room;
+    END IF;
+
+    -- Nothing else need be claimed then, only named.
+    IF seat IS NULL THEN
+        SELECT string_agg(DISTINCT r.kind, ',') INTO busy
+          FROM ehr.resources r
+         WHERE r.id = ANY (others || wish.doctor)
+           AND (r.id = wish.doctor
+                OR (wish.room_asked OR r.id IS DISTINCT FROM wish.room)
+                   AND EXISTS (SELECT FROM ehr.claims c
+                                WHERE c.resource = r.id AND c.seat = 0
+                                  AND c.during && wish.during
+                                  AND (c.expires_at IS NULL OR c.expires_at
+                                       > clock_timestamp())));
+        RETURN;
+    END IF;
+
+    -- A group shares the room of its doctor's hours, a seat each.
+    FOR i IN 1 .. 2 LOOP
+        WITH claimed AS (
+            INSERT INTO ehr.claims (resource, seat, during, kind, ref,
+                    actor_id, expires_at)
+            SELECT o.number,
+                   CASE WHEN o.number = wish.room AND NOT wish.room_asked
+                             AND wish.seats > 1 THEN claim_wish.seat
+                        ELSE 0 END,
+                   wish.during, why, act, holder, until
+              FROM unnest(others) AS o (number)
+             ORDER BY o.number
+            ON CONFLICT ON CONSTRAINT claims_during_excl DO NOTHING
+            RETURNING claims.resource
+        )
+        SELECT got || array_agg(c.resource) INTO got FROM claimed c;
+
+        others := ARRAY(SELECT unnest(others) EXCEPT SELECT unnest(got));
+        room := wish.room = ANY (got);
+        EXIT WHEN cardinality(others) = 0
+            OR NOT ehr.drop_expired(others, wish.during);
+    END LOOP;
+
+    IF NOT wish.room_asked THEN
+        others := array_remove(others, wish.room);
+    END IF;
+
+    IF cardinality(others) > 0 THEN
+        SELECT string_agg(DISTINCT r.kind, ',') INTO busy
+          FROM ehr.resources r
+         WHERE r.id = ANY (others);
+    END IF;
 END
 $$;
 
