@@ -12,30 +12,15 @@ static ngx_int_t ehr_book_add(ehr_request_t *req, ehr_booking_t *booking,
 
 
 static const ehr_booking_act_t  ehr_book = {
-    ehr_book_add, ehr_record_made_done, ehr_booking_failed
+    .input = ehr_book_input, .add = ehr_book_add,
+    .step = ehr_record_made_done, .failed = ehr_booking_failed
 };
 
 
 ngx_int_t
 ehr_appointment_book(ehr_request_t *req)
 {
-    ngx_int_t       rc;
-    ehr_values_t    values;
-    ehr_booking_t  *booking;
-
-    booking = ngx_pcalloc(req->pool, sizeof(ehr_booking_t));
-    if (booking == NULL) {
-        return NGX_ERROR;
-    }
-
-    req->state = booking;
-
-    rc = ehr_book_input(req, booking, &values);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    return ehr_booking_take(req, booking, &values, &ehr_book);
+    return ehr_booking_take(req, &ehr_book);
 }
 
 

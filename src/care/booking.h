@@ -120,9 +120,13 @@ void ehr_booking_released(ngx_str_t doctor, ngx_str_t room,
 
 /* -- taking it (booking_take.c) -------------------------------------------- */
 
-/* What takes time: `add` adds its statements, whose ends are `step` and
- * `failed`. */
+/* What takes time: `input` fills the booking, its id too, and the values from
+ * the body (NGX_OK, NGX_DONE: answered, or NGX_ERROR); `add` adds its
+ * statements, whose ends are `step` and `failed`. */
 typedef struct {
+    ngx_int_t             (*input)(ehr_request_t *req,
+                                   ehr_booking_t *booking,
+                                   ehr_values_t *values);
     ngx_int_t             (*add)(ehr_request_t *req, ehr_booking_t *booking,
                                  const ehr_values_t *values,
                                  ehr_batch_t *batch);
@@ -130,10 +134,10 @@ typedef struct {
     ehr_step_pt             failed;
 } ehr_booking_act_t;
 
-/* Asks the engine, unless booking->is_unasked, then PostgreSQL; req->state is
- * the booking.  NGX_OK, NGX_DONE (answered) or NGX_ERROR. */
-ngx_int_t ehr_booking_take(ehr_request_t *req, ehr_booking_t *booking,
-    const ehr_values_t *values, const ehr_booking_act_t *act);
+/* Makes the booking, which becomes req->state, and asks the engine, unless
+ * booking->is_unasked, then PostgreSQL.  NGX_OK, NGX_DONE (answered) or
+ * NGX_ERROR. */
+ngx_int_t ehr_booking_take(ehr_request_t *req, const ehr_booking_act_t *act);
 
 
 /* -- refusals (booking_refused.c) ------------------------------------------ */

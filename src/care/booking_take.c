@@ -8,22 +8,46 @@
 
 static ngx_int_t ehr_booking_ask(ehr_request_t *req, ehr_booking_t *booking,
     const ehr_booking_act_t *act);
+static ngx_int_t ehr_booking_make(ehr_request_t *req, ehr_booking_t *booking,
+    const ehr_values_t *values, const ehr_booking_act_t *act);
 static ngx_int_t ehr_booking_look_up(ehr_request_t *req,
     const ehr_booking_act_t *act);
 static void ehr_booking_is_first(ehr_request_t *req, ehr_batch_t *batch);
 
 
 ngx_int_t
-ehr_booking_take(ehr_request_t *req, ehr_booking_t *booking,
-    const ehr_values_t *values, const ehr_booking_act_t *act)
+ehr_booking_take(ehr_request_t *req, const ehr_booking_act_t *act)
 {
-    ngx_int_t     rc;
-    ehr_batch_t  *batch;
+    ngx_int_t       rc;
+    ehr_values_t    values;
+    ehr_booking_t  *booking;
+
+    booking = ngx_pcalloc(req->pool, sizeof(ehr_booking_t));
+    if (booking == NULL) {
+        return NGX_ERROR;
+    }
+
+    req->state = booking;
+
+    rc = act->input(req, booking, &values);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     rc = ehr_booking_ask(req, booking, act);
     if (rc != NGX_OK) {
         return rc;
     }
+
+    return ehr_booking_make(req, booking, &values, act);
+}
+
+
+static ngx_int_t
+ehr_booking_make(ehr_request_t *req, ehr_booking_t *booking,
+    const ehr_values_t *values, const ehr_booking_act_t *act)
+{
+    ehr_batch_t  *batch;
 
     batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
 

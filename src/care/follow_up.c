@@ -14,7 +14,8 @@ static ngx_int_t ehr_follow_up_add(ehr_request_t *req,
 
 
 static const ehr_booking_act_t  ehr_follow_up = {
-    ehr_follow_up_add, ehr_record_made_done, ehr_booking_failed
+    .input = ehr_follow_up_input, .add = ehr_follow_up_add,
+    .step = ehr_record_made_done, .failed = ehr_booking_failed
 };
 
 #define ehr_follow_up_value(values, name)                                    \
@@ -24,23 +25,7 @@ static const ehr_booking_act_t  ehr_follow_up = {
 ngx_int_t
 ehr_follow_up_create(ehr_request_t *req)
 {
-    ngx_int_t       rc;
-    ehr_values_t    values;
-    ehr_booking_t  *booking;
-
-    booking = ngx_pcalloc(req->pool, sizeof(ehr_booking_t));
-    if (booking == NULL) {
-        return NGX_ERROR;
-    }
-
-    req->state = booking;
-
-    rc = ehr_follow_up_input(req, booking, &values);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    return ehr_booking_take(req, booking, &values, &ehr_follow_up);
+    return ehr_booking_take(req, &ehr_follow_up);
 }
 
 

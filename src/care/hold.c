@@ -7,7 +7,8 @@
 #include "booking.h"
 
 
-static ngx_int_t ehr_hold_input(ehr_request_t *req, ehr_booking_t *booking);
+static ngx_int_t ehr_hold_input(ehr_request_t *req, ehr_booking_t *booking,
+    ehr_values_t *values);
 static ngx_int_t ehr_hold_add(ehr_request_t *req, ehr_booking_t *booking,
     const ehr_values_t *values, ehr_batch_t *batch);
 static void ehr_hold_taken(ehr_request_t *req, ehr_batch_t *batch);
@@ -16,44 +17,30 @@ static void ehr_hold_released(ehr_request_t *req, ehr_batch_t *batch);
 
 
 static const ehr_booking_act_t  ehr_hold = {
-    ehr_hold_add, ehr_hold_taken, ehr_hold_failed
+    .input = ehr_hold_input, .add = ehr_hold_add,
+    .step = ehr_hold_taken, .failed = ehr_hold_failed
 };
 
 
 ngx_int_t
 ehr_hold_take(ehr_request_t *req)
 {
-    ngx_int_t       rc;
-    ehr_booking_t  *booking;
-
-    booking = ngx_pcalloc(req->pool, sizeof(ehr_booking_t));
-    if (booking == NULL) {
-        return NGX_ERROR;
-    }
-
-    req->state = booking;
-
-    rc = ehr_hold_input(req, booking);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    return ehr_booking_take(req, booking, NULL, &ehr_hold);
+    return ehr_booking_take(req, &ehr_hold);
 }
 
 
 static ngx_int_t
-ehr_hold_input(ehr_request_t *req, ehr_booking_t *booking)
+ehr_hold_input(ehr_request_t *req, ehr_booking_t *booking,
+    ehr_values_t *values)
 {
     ngx_int_t            rc;
-    ehr_values_t         values;
     ehr_field_errors_t   errors;
 
-    if (ehr_request_check(req, &ehr_input_hold, &values, &errors) != NGX_OK) {
+    if (ehr_request_check(req, &ehr_input_hold, values, &errors) != NGX_OK) {
         return NGX_ERROR;
     }
 
-#define ehr_hold_value(name)  ehr_input_value(&ehr_input_hold, &values, name)
+#define ehr_hold_value(name)  ehr_input_value(&ehr_input_hold, values, name)
 
     booking->patient = ehr_hold_value("patientId").text;
     booking->doctor = ehr_hold_value("doctorId").text;
