@@ -669,24 +669,22 @@ sub who_may {
 
 # -- everything at random -----------------------------------------------------
 
-# Few doctors, few patients, every act; refusals are caught, a deadlock would
-# be a failed transaction.
+# Few doctors, few patients, every act.
 sub crowd {
     my @doctors = map { doctor(slot => 5 * $_, capacity => $_ > 2 ? 3 : 1) }
         1 .. 4;
     my @patients = map { $world->patient } 1 .. 12;
     my ($d, $p) = map { join ',', map { "'$_'" } @$_ } \@doctors, \@patients;
 
-    $env->sql(<<"SQL");
-CREATE FUNCTION public.act(n integer) RETURNS text LANGUAGE plpgsql AS \$\$
-DECLARE
+    my $out = $world->crowd($staff, clients => 16, each => 60, kinds => 10,
+        declare => <<"DECLARE", acts => <<"ACTS");
     d uuid := (ARRAY[$d]::uuid[])[1 + (random() * 3)::integer];
     p uuid := (ARRAY[$p]::uuid[])[1 + (random() * 11)::integer];
     s timestamptz := '$day 12:00Z'::timestamptz
         + (random() * 12)::integer * interval '10 minutes';
     m integer := 10 + 10 * (random() * 3)::integer;
     a uuid;
-BEGIN
+DECLARE
     SELECT id INTO a FROM ehr.appointments
      WHERE doctor_id = d AND status IN ('SCHEDULED', 'RESCHEDULED')
      ORDER BY random() LIMIT 1;
@@ -706,24 +704,7 @@ BEGIN
         PERFORM ehr.appointment_book(gen_random_uuid(), p, d, s, m, NULL,
             NULL, NULL, NULL, NULL, false, NULL, NULL, NULL, NULL, NULL);
     END CASE;
-    RETURN 'done';
-EXCEPTION WHEN sqlstate 'EH409' OR sqlstate 'EH422' OR sqlstate 'EH404' THEN
-    RETURN SQLERRM;
-END
-\$\$;
-GRANT EXECUTE ON FUNCTION public.act(integer) TO ehr_app;
-SQL
-    write_file($env->dir . '/crowd.pgbench', <<"SQL");
-\\set n random(1, 10)
-BEGIN;
-SELECT set_config('ehr.actor', '$staff', true),
-       set_config('ehr.scope', 'all', true);
-SELECT public.act(:n);
-COMMIT;
-SQL
-    my $out = must_run(undef, '/usr/bin/pgbench', '-h', $env->socket, '-U',
-        'ehr_app', '-n', '-c', 16, '-j', 2, '-t', 60, '-f',
-        $env->dir . '/crowd.pgbench', 'ehr');
+ACTS
     like $out, qr{actually processed: 960/960}, 'all acts came to an end';
     like $out, qr/failed transactions: 0 /, 'none by a deadlock' or diag $out;
     cmp_ok $env->sql("SELECT count(*) FROM ehr.appointments a JOIN unnest(

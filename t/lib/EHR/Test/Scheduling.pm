@@ -16,7 +16,7 @@ package EHR::Test::Scheduling;
 
 use strict;
 use warnings;
-use EHR::Test::Process qw(write_file);
+use EHR::Test::Process qw(must_run write_file);
 
 sub new {
     my ($class, $env) = @_;
@@ -209,6 +209,39 @@ sub waiting {
     my ($env, $what) = @_;
     return $env->sql("SELECT count(*) FROM pg_locks
         WHERE locktype = 'advisory' AND objid = 7 AND $what");
+}
+
+# Acts at random: `clients` do `each` acts of one of `kinds` kinds as an actor
+# who sees all; what pgbench says of it.  declare, acts: of PL/pgSQL's function
+# of n, the kind.  Refusals are caught; a deadlock would be a failed
+# transaction.
+sub crowd {
+    my ($self, $actor, %o) = @_;
+    my $env = $self->{env};
+    my $script = $env->dir . '/crowd.pgbench';
+
+    $env->sql(<<"SQL");
+CREATE FUNCTION public.act(n integer) RETURNS text LANGUAGE plpgsql AS \$\$
+DECLARE
+$o{declare}BEGIN
+$o{acts}    RETURN 'done';
+EXCEPTION WHEN sqlstate 'EH409' OR sqlstate 'EH422' OR sqlstate 'EH404' THEN
+    RETURN SQLERRM;
+END
+\$\$;
+GRANT EXECUTE ON FUNCTION public.act(integer) TO ehr_app;
+SQL
+    write_file($script, <<"SQL");
+\\set n random(1, $o{kinds})
+BEGIN;
+SELECT set_config('ehr.actor', '$actor', true),
+       set_config('ehr.scope', 'all', true);
+SELECT public.act(:n);
+COMMIT;
+SQL
+    return must_run(undef, '/usr/bin/pgbench', '-h', $env->socket, '-U',
+        'ehr_app', '-n', '-c', $o{clients}, '-j', 2, '-t', $o{each}, '-f',
+        $script, 'ehr');
 }
 
 1;
