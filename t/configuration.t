@@ -35,6 +35,14 @@ $answer = $tls->("GET /health HTTP/1.1\r\nHost: localhost\r\n"
     . 'Origin: https://elsewhere.example');
 unlike $answer, qr/^Access-Control-/mi, 'says nothing to another origin';
 
+my $large = $env->dir . '/large';
+write_file($large, 'x' x 1_100_000);
+($status, $said) = run_command(undef, 'curl', '-ski', '--http2',
+    '-H', 'Content-Type: application/json', '--data-binary', "\@$large",
+    "https://127.0.0.1:$port/api/v1/patients");
+like $said, qr{^HTTP/2 413 }, 'a body too large over HTTP/2';
+like $said, qr/^\{"statusCode":413,/m, 'is refused in the form of the API';
+
 is $tls->("GET /health HTTP/1.1\r\nHost: localhost", '-tls1_1',
     '-cipher', 'ALL:@SECLEVEL=0'), '', 'refuses TLS 1.1';
 
