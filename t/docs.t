@@ -9,9 +9,11 @@
 use EHR::Test;
 use File::Temp qw(tempdir);
 
-my $env = environment();
-my $client = client();
-my $admin = client('admin');
+# Its own: the commands take the first free slot there is, and the documents'
+# reader has no doctors but the demo's.
+my $env = start_environment(name => 'docs', workers => 2);
+my $client = client(undef, $env);
+my $admin = client('admin', $env);
 demo_accounts();
 demo_beds();
 
