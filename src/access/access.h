@@ -47,8 +47,7 @@ ngx_int_t ehr_random_token(u_char *out, size_t n);
 typedef struct {
     ngx_str_t           id;             /* kid, or the version in decimal */
     ngx_uint_t          version;        /* field and index keys: 1 to 255 */
-    ngx_str_t           secret;         /* raw bytes; PEM text for RS/ES */
-    ngx_str_t           public_pem;     /* JWT RS/ES: what verifies */
+    ngx_str_t           secret;         /* raw bytes; none for RS/ES */
     ngx_str_t           algorithm;      /* JWT only: HS256 RS256 ES256 */
     void               *pkey;           /* JWT RS/ES: EVP_PKEY * */
     unsigned            sign:1;         /* JWT: new tokens use this one;
@@ -143,9 +142,9 @@ typedef struct {
 } ehr_token_conf_t;
 
 /*
- * Signs an access token: header alg, typ "JWT" (the only one libjwt 1.10
- * writes and accepts), kid; claims iss, sub, email, roles, aud
- * ("staff"/"portal"), sid, iat, issued (unless issued_at is 0), exp, jti.
+ * Signs an access token: header alg, typ "JWT", kid; claims iss, sub, email,
+ * roles, aud ("staff"/"portal"), sid, iat, issued (unless issued_at is 0),
+ * exp, jti.
  * email may be empty: the claim is left out.  who->issued == 0 means now,
  * who->expires == 0 means a lifetime after that; the texts and permissions of
  * *who are not looked at.  The token is allocated from pool.

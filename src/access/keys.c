@@ -31,7 +31,6 @@ static ngx_int_t ehr_key_pem(ngx_conf_t *cf, ngx_str_t *path,
     ngx_str_t *text, ehr_key_t *key);
 static ngx_int_t ehr_key_fits(ngx_conf_t *cf, ngx_str_t *path,
     ehr_key_t *key);
-static ngx_int_t ehr_key_keep_pem(ngx_conf_t *cf, ehr_key_t *key);
 static ngx_int_t ehr_key_keep(ngx_conf_t *cf, ngx_str_t *out,
     const void *data, size_t len);
 
@@ -324,11 +323,7 @@ ehr_key_pem(ngx_conf_t *cf, ngx_str_t *path, ngx_str_t *text, ehr_key_t *key)
     cleanup->data = pkey;
     key->pkey = pkey;
 
-    if (ehr_key_fits(cf, path, key) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return ehr_key_keep_pem(cf, key);
+    return ehr_key_fits(cf, path, key);
 }
 
 
@@ -377,45 +372,6 @@ ehr_key_fits(ngx_conf_t *cf, ngx_str_t *path, ehr_key_t *key)
                        "HS256, RS256 or ES256", &key->algorithm, path);
 
     return NGX_ERROR;
-}
-
-
-/* libjwt takes PEM: the private key's to sign, the public key's to verify. */
-static ngx_int_t
-ehr_key_keep_pem(ngx_conf_t *cf, ehr_key_t *key)
-{
-    BIO        *private, *public;
-    long        len;
-    char       *pem;
-    ngx_int_t   rc;
-
-    rc = NGX_ERROR;
-    private = BIO_new(BIO_s_secmem());
-    public = BIO_new(BIO_s_mem());
-
-    if (private == NULL || public == NULL
-        || PEM_write_bio_PrivateKey(private, key->pkey, NULL, NULL, 0, NULL,
-                                    NULL) != 1
-        || PEM_write_bio_PUBKEY(public, key->pkey) != 1)
-    {
-        goto done;
-    }
-
-    len = BIO_get_mem_data(private, &pem);
-
-    if (ehr_key_keep(cf, &key->secret, pem, (size_t) len) != NGX_OK) {
-        goto done;
-    }
-
-    len = BIO_get_mem_data(public, &pem);
-    rc = ehr_key_keep(cf, &key->public_pem, pem, (size_t) len);
-
-done:
-
-    BIO_free(private);
-    BIO_free(public);
-
-    return rc;
 }
 
 

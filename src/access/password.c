@@ -60,14 +60,19 @@ struct ehr_password_job_s {
     ngx_int_t               ok;
     char                    setting[EHR_BCRYPT_HASH + 1];
     char                    hash[EHR_BCRYPT_HASH + 1];
-    size_t                  len;
     u_char                  password[EHR_PASSWORD_MAX + 1];
+
+    /* 32 kilobytes: not for a thread's stack, and a thread that had to ask for
+     * memory and got none would say that the password is wrong */
+    struct crypt_data       crypt;
 };
 
 
 static ehr_password_job_t *ehr_password_job(ehr_password_conf_t *conf,
     ngx_str_t *password, ehr_password_done_pt done, void *data,
     ngx_int_t *rc);
+static ngx_int_t ehr_password_shorten(ehr_password_job_t *job,
+    ngx_str_t *password);
 static ngx_int_t ehr_password_setting(ehr_password_job_t *job,
     ngx_uint_t cost);
 static ngx_int_t ehr_password_post(ehr_password_conf_t *conf,
@@ -75,7 +80,6 @@ static ngx_int_t ehr_password_post(ehr_password_conf_t *conf,
 static void ehr_password_free(ehr_password_job_t *job);
 static void ehr_password_run(void *data, ngx_log_t *log);
 static void ehr_password_lower_priority(ngx_log_t *log);
-static void ehr_password_shorten(ehr_password_job_t *job);
 static void ehr_password_crypt(ehr_password_job_t *job);
 static void ehr_password_finished(ngx_event_t *event);
 static void ehr_password_hold(void);
@@ -187,8 +191,14 @@ ehr_password_job(ehr_password_conf_t *conf, ngx_str_t *password,
 
     job->done = done;
     job->data = data;
-    job->len = password->len;
     ngx_memcpy(job->password, password->data, password->len);
+
+    if (password->len > EHR_BCRYPT_INPUT
+        && ehr_password_shorten(job, password) != NGX_OK)
+    {
+        ehr_password_free(job);
+        return NULL;
+    }
 
     job->task.ctx = job;
     job->task.handler = ehr_password_run;
@@ -197,6 +207,24 @@ ehr_password_job(ehr_password_conf_t *conf, ngx_str_t *password,
     job->task.event.log = ngx_cycle->log;
 
     return job;
+}
+
+
+static ngx_int_t
+ehr_password_shorten(ehr_password_job_t *job, ngx_str_t *password)
+{
+    u_char  *end, digest[SHA256_DIGEST_LENGTH];
+
+    if (SHA256(password->data, password->len, digest) == NULL) {
+        ERR_clear_error();
+        return NGX_ERROR;
+    }
+
+    end = ehr_base64url_encode(job->password, digest, sizeof(digest));
+    ngx_memzero(end, sizeof(job->password) - (end - job->password));
+    ngx_explicit_memzero(digest, sizeof(digest));
+
+    return NGX_OK;
 }
 
 
@@ -262,7 +290,6 @@ ehr_password_run(void *data, ngx_log_t *log)
     if (!__atomic_load_n(&job->cancelled, __ATOMIC_RELAXED)
         && !ngx_terminate)
     {
-        ehr_password_shorten(job);
         ehr_password_crypt(job);
     }
 
@@ -300,37 +327,11 @@ ehr_password_lower_priority(ngx_log_t *log)
 
 
 static void
-ehr_password_shorten(ehr_password_job_t *job)
-{
-    u_char  *end, digest[SHA256_DIGEST_LENGTH];
-
-    if (job->len <= EHR_BCRYPT_INPUT) {
-        return;
-    }
-
-    (void) SHA256(job->password, job->len, digest);
-    ngx_explicit_memzero(job->password, sizeof(job->password));
-
-    end = ehr_base64url_encode(job->password, digest, sizeof(digest));
-    *end = '\0';
-    ngx_explicit_memzero(digest, sizeof(digest));
-}
-
-
-static void
 ehr_password_crypt(ehr_password_job_t *job)
 {
-    char               *hash;
-    struct crypt_data  *crypt;
+    char  *hash;
 
-    /* 32 kilobytes: not for a thread's stack */
-    crypt = calloc(1, sizeof(struct crypt_data));
-
-    if (crypt == NULL) {
-        return;
-    }
-
-    hash = crypt_r((char *) job->password, job->setting, crypt);
+    hash = crypt_r((char *) job->password, job->setting, &job->crypt);
 
     if (hash && ngx_strlen(hash) == EHR_BCRYPT_HASH) {
         ngx_memcpy(job->hash, hash, EHR_BCRYPT_HASH);
@@ -340,8 +341,7 @@ ehr_password_crypt(ehr_password_job_t *job)
                       && job->known);
     }
 
-    ngx_explicit_memzero(crypt, sizeof(struct crypt_data));
-    free(crypt);
+    ngx_explicit_memzero(&job->crypt, sizeof(struct crypt_data));
 }
 
 

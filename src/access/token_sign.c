@@ -4,24 +4,26 @@
 
 #include "token.h"
 
-#include <jwt.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
+#include "../model/json_memory.h"
 #include "encoding.h"
 
 
 #define EHR_TOKEN_ID  16
 
-/* RSA keys of up to 16384 bits. */
-#define EHR_JWKS_NUMBER_MAX  2048
+/* as long as a signature: RSA keys of up to 16384 bits */
+#define EHR_JWKS_NUMBER_MAX  EHR_SIGNATURE_MAX
 
 
+static json_t *ehr_token_new_header(ehr_key_t *key);
 static json_t *ehr_token_new_claims(ehr_token_conf_t *conf,
     const ehr_principal_t *who, ngx_str_t *email);
 static json_t *ehr_token_new_roles(const ehr_principal_t *who);
-static char *ehr_token_encode(ehr_key_t *key, const char *claims);
+static ngx_int_t ehr_token_encode(ehr_key_t *key, const char *header,
+    const char *claims, ngx_pool_t *pool, ngx_str_t *token);
 static json_t *ehr_jwk(ehr_key_t *key);
 static json_t *ehr_jwk_number(EVP_PKEY *pkey, const char *name, size_t len);
 
@@ -30,37 +32,32 @@ ngx_int_t
 ehr_token_sign(ehr_token_conf_t *conf, ngx_pool_t *pool,
     const ehr_principal_t *who, ngx_str_t *email, ngx_str_t *token)
 {
-    char    *claims, *text;
-    json_t  *json;
+    char       *header, *claims;
+    ngx_int_t   rc;
 
-    text = NULL;
-    json = ehr_token_new_claims(conf, who, email);
-    claims = json ? json_dumps(json, JSON_COMPACT) : NULL;
-    json_decref(json);
+    header = ehr_json_dump(ehr_token_new_header(conf->signer), JSON_COMPACT);
+    claims = ehr_json_dump(ehr_token_new_claims(conf, who, email),
+                           JSON_COMPACT);
+    rc = NGX_ERROR;
 
-    if (claims) {
-        text = ehr_token_encode(conf->signer, claims);
-        free(claims);
+    if (header && claims) {
+        rc = ehr_token_encode(conf->signer, header, claims, pool, token);
     }
 
-    if (text == NULL) {
-        return NGX_ERROR;
-    }
+    free(header);
+    free(claims);
 
-    token->len = ngx_strlen(text);
-    token->data = NULL;
+    return rc;
+}
 
-    if (token->len <= EHR_TOKEN_MAX) {
-        token->data = ngx_pnalloc(pool, token->len);
-    }
 
-    if (token->data) {
-        ngx_memcpy(token->data, text, token->len);
-    }
-
-    free(text);
-
-    return token->data ? NGX_OK : NGX_ERROR;
+static json_t *
+ehr_token_new_header(ehr_key_t *key)
+{
+    return json_pack("{s:s%, s:s%, s:s}",
+                     "alg", key->algorithm.data, key->algorithm.len,
+                     "kid", key->id.data, key->id.len,
+                     "typ", "JWT");
 }
 
 
@@ -143,35 +140,45 @@ ehr_token_new_roles(const ehr_principal_t *who)
 }
 
 
-/* The token; freed with free().  NULL without memory. */
-static char *
-ehr_token_encode(ehr_key_t *key, const char *claims)
+static ngx_int_t
+ehr_token_encode(ehr_key_t *key, const char *header, const char *claims,
+    ngx_pool_t *pool, ngx_str_t *token)
 {
-    char   *text, id[256];
-    jwt_t  *jwt;
+    size_t   n, len, header_len, claims_len;
+    u_char  *p, text[EHR_TOKEN_MAX], signature[EHR_SIGNATURE_MAX];
 
-    if (key->id.len >= sizeof(id) || jwt_new(&jwt) != 0) {
-        return NULL;
+    header_len = ngx_strlen(header);
+    claims_len = ngx_strlen(claims);
+    len = ehr_base64url_length(header_len) + 1
+          + ehr_base64url_length(claims_len);
+
+    if (len > EHR_TOKEN_MAX) {
+        return NGX_ERROR;
     }
 
-    ngx_memcpy(id, key->id.data, key->id.len);
-    id[key->id.len] = '\0';
-    text = NULL;
+    p = ehr_base64url_encode(text, (u_char *) header, header_len);
+    *p++ = '.';
+    p = ehr_base64url_encode(p, (u_char *) claims, claims_len);
 
-    if (jwt_add_header(jwt, "kid", id) == 0
-        && jwt_add_grants_json(jwt, claims) == 0
-        && jwt_set_alg(jwt, key->algorithm.data[0] == 'H' ? JWT_ALG_HS256
-                          : key->algorithm.data[0] == 'R' ? JWT_ALG_RS256
-                          : JWT_ALG_ES256,
-                       key->secret.data, (int) key->secret.len) == 0)
-    {
-        text = jwt_encode_str(jwt);
+    n = ehr_signature_make(key, text, len, signature);
+
+    if (n == 0 || len + 1 + ehr_base64url_length(n) > EHR_TOKEN_MAX) {
+        return NGX_ERROR;
     }
 
-    jwt_free(jwt);
-    ERR_clear_error();
+    *p++ = '.';
+    p = ehr_base64url_encode(p, signature, n);
 
-    return text;
+    token->len = (size_t) (p - text);
+    token->data = ngx_pnalloc(pool, token->len);
+
+    if (token->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(token->data, text, token->len);
+
+    return NGX_OK;
 }
 
 
@@ -183,11 +190,8 @@ ehr_token_jwks(ehr_token_conf_t *conf, ngx_pool_t *pool, ngx_str_t *json)
     char        *text;
     json_t      *set, *keys;
     ehr_key_t   *key;
-    ngx_int_t    rc;
     ngx_uint_t   i;
 
-    rc = NGX_ERROR;
-    text = NULL;
     keys = json_array();
     set = json_pack("{s:o}", "keys", keys);
     key = conf->keys.elts;
@@ -198,14 +202,16 @@ ehr_token_jwks(ehr_token_conf_t *conf, ngx_pool_t *pool, ngx_str_t *json)
         if (key[i].pkey
             && json_array_append_new(keys, ehr_jwk(&key[i])) == -1)
         {
-            goto done;
+            json_decref(set);
+            set = NULL;
         }
     }
 
-    text = set ? json_dumps(set, JSON_COMPACT) : NULL;
+    text = ehr_json_dump(set, JSON_COMPACT);
+    ERR_clear_error();
 
     if (text == NULL) {
-        goto done;
+        return NGX_ERROR;
     }
 
     json->len = ngx_strlen(text);
@@ -213,16 +219,11 @@ ehr_token_jwks(ehr_token_conf_t *conf, ngx_pool_t *pool, ngx_str_t *json)
 
     if (json->data) {
         ngx_memcpy(json->data, text, json->len);
-        rc = NGX_OK;
     }
 
-done:
-
     free(text);
-    json_decref(set);
-    ERR_clear_error();
 
-    return rc;
+    return json->data ? NGX_OK : NGX_ERROR;
 }
 
 

@@ -3,6 +3,7 @@
  * once, before fork.  A route cannot be served without being in it.
  */
 
+#include "../model/json_memory.h"
 #include "../model/openapi.h"
 #include "pages.h"
 
@@ -71,8 +72,7 @@ ehr_openapi_init(ngx_cycle_t *cycle)
         }
     }
 
-    text = json_dumps(root, JSON_COMPACT);
-    json_decref(root);
+    text = ehr_json_dump(root, JSON_COMPACT);
 
     if (text == NULL) {
         return "out of memory";

@@ -1,7 +1,8 @@
 /*
- * JSON texts read safely when there is no memory: see json_memory.h.
+ * JSON texts read and written safely without memory: see json_memory.h.
  */
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -79,20 +80,6 @@ ehr_json_memory_init(void)
 }
 
 
-void
-ehr_json_memory_watch(void)
-{
-    ehr_json_lacked = 0;
-}
-
-
-int
-ehr_json_memory_lacked(void)
-{
-    return ehr_json_lacked;
-}
-
-
 /* jansson keeps the code in the last byte of the text (jansson.h). */
 
 static void
@@ -127,21 +114,38 @@ ehr_json_read(const char *text, size_t len, size_t flags, json_error_t *error)
 json_t *
 ehr_json_load(const char *text, size_t len, size_t flags, json_error_t *error)
 {
-    int      before = ehr_json_lacked;
     json_t  *json;
 
     json = ehr_json_read(text, len, flags, error);
 
     if (!ehr_json_lacked) {
-        ehr_json_lacked = before;
         return json;
     }
 
     json_decref(json);
+    errno = ENOMEM;
 
     if (error) {
         ehr_json_out_of_memory(error);
     }
 
     return NULL;
+}
+
+
+char *
+ehr_json_dump(json_t *json, size_t flags)
+{
+    char  *text;
+
+    ehr_json_lacked = 0;
+    text = json ? json_dumps(json, flags) : NULL;
+    json_decref(json);
+
+    if (ehr_json_lacked) {
+        free(text);
+        return NULL;
+    }
+
+    return text;
 }

@@ -1,4 +1,4 @@
-/* build: src/access/token.c src/access/token_sign.c src/access/encoding.c src/access/random.c src/model/json_memory.c t/unit/access/forge.c t/unit/access/nginx_stubs.c -ljwt -ljansson -lcrypto */
+/* build: src/access/token.c src/access/signature.c src/access/token_sign.c src/access/encoding.c src/access/hash.c src/access/random.c src/model/json_memory.c t/unit/access/forge.c t/unit/access/nginx_stubs.c -ljansson -lcrypto */
 
 /*
  * Access tokens.  Even first byte: the rest is a token as it came, which

@@ -30,19 +30,15 @@ forge_pem(forge_t *forge, BIO *bio)
 
 
 static void
-forge_key(forge_t *forge, ehr_key_t *key, EVP_PKEY *pkey)
+forge_key(forge_t *forge, int i, EVP_PKEY *pkey)
 {
     BIO  *bio;
 
-    key->pkey = pkey;
-
-    bio = BIO_new(BIO_s_mem());
-    PEM_write_bio_PrivateKey(bio, pkey, NULL, NULL, 0, NULL, NULL);
-    key->secret = forge_pem(forge, bio);
+    forge->keys[i].pkey = pkey;
 
     bio = BIO_new(BIO_s_mem());
     PEM_write_bio_PUBKEY(bio, pkey);
-    key->public_pem = forge_pem(forge, bio);
+    forge->public_pem[i] = forge_pem(forge, bio);
 }
 
 
@@ -62,11 +58,11 @@ forge_create(forge_t *forge)
 
     ngx_str_set(&forge->keys[1].id, "rs");
     ngx_str_set(&forge->keys[1].algorithm, "RS256");
-    forge_key(forge, &forge->keys[1], EVP_RSA_gen(2048));
+    forge_key(forge, 1, EVP_RSA_gen(2048));
 
     ngx_str_set(&forge->keys[2].id, "es");
     ngx_str_set(&forge->keys[2].algorithm, "ES256");
-    forge_key(forge, &forge->keys[2], EVP_EC_gen("P-256"));
+    forge_key(forge, 2, EVP_EC_gen("P-256"));
 
     forge->conf.keys.elts = forge->keys;
     forge->conf.keys.nelts = 3;

@@ -12,6 +12,7 @@ typedef struct {
     ngx_pool_t         *pool;
     ehr_token_conf_t    conf;
     ehr_key_t           keys[3];        /* "hs" HS256, "rs" RS256, "es" ES256 */
+    ngx_str_t           public_pem[3];  /* of "rs" and "es" */
     u_char              secret[32];
     time_t              now;
 } forge_t;

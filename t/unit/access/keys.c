@@ -302,8 +302,7 @@ jwt_keys_are_read(void **state)
     put_pem(EVP_RSA_gen(2048));
     ngx_str_set(&key.algorithm, "RS256");
     assert_int_equal(ehr_key_read_jwt(&cf, &path, &key), NGX_OK);
-    assert_memory_equal(key.secret.data, "-----BEGIN PRIVATE KEY-----", 27);
-    assert_memory_equal(key.public_pem.data, "-----BEGIN PUBLIC KEY-----", 26);
+    assert_int_equal(key.secret.len, 0);
     assert_non_null(key.pkey);
 
     put_pem(EVP_EC_gen("P-256"));
@@ -316,7 +315,6 @@ jwt_keys_are_read(void **state)
     assert_int_equal(ehr_key_read_jwt(&cf, &path, &key), NGX_OK);
     assert_int_equal(key.secret.len, 32);
     assert_null(key.pkey);
-    assert_int_equal(key.public_pem.len, 0);
 }
 
 

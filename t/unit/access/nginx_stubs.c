@@ -131,7 +131,18 @@ ngx_palloc(ngx_pool_t *pool, size_t size)
     stub_block_t  *block;
 
     block = malloc(sizeof(stub_block_t));
+
+    if (block == NULL) {
+        return NULL;
+    }
+
     block->memory = malloc(size ? size : 1);
+
+    if (block->memory == NULL) {
+        free(block);
+        return NULL;
+    }
+
     block->next = (stub_block_t *) pool->large;
     pool->large = (ngx_pool_large_t *) block;
 

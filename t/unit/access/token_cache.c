@@ -1,4 +1,4 @@
-/* build: src/access/token_cache.c src/access/token.c src/access/encoding.c src/access/random.c src/model/json_memory.c src/access/shared.c src/access/revocation.c src/access/metrics.c src/access/hash.c t/unit/access/forge.c t/unit/access/nginx_stubs.c -ljwt -ljansson -lcrypto -lcmocka */
+/* build: src/access/token_cache.c src/access/token.c src/access/signature.c src/access/encoding.c src/access/random.c src/model/json_memory.c src/access/shared.c src/access/revocation.c src/access/metrics.c src/access/hash.c t/unit/access/forge.c t/unit/access/nginx_stubs.c -ljansson -lcrypto -lcmocka */
 
 #include "../../../src/access/shared.h"
 
