@@ -32,6 +32,21 @@ place_of() {
     printf '%s\n' "$dir"
 }
 
+# Ends here if the running copy in DIR belongs to somebody else: its servers
+# could be neither started nor stopped. What root makes belongs to www-data.
+must_own() {
+    local owner
+    [ -e "$1" ] && [ ! -O "$1" ] || return 0
+    owner=$(stat -c %U -- "$1")
+    if [ "$(id -u)" = 0 ]; then
+        [ "$owner" != "$service_user" ] && [ -e "$1/nginx.conf" ] || return 0
+    elif [ "$owner" = "$service_user" ]; then
+        owner=root
+    fi
+    fail "$1 belongs to $owner: run this as that user, or choose another" \
+         "RUN_DIR="
+}
+
 # Makes RUN_DIR (or its replacement) for the servers' user and prints it.
 make_place() {
     local asked dir
@@ -45,11 +60,8 @@ make_place() {
     esac
 
     mkdir -p -- "$dir" || fail "cannot make $dir; choose another RUN_DIR="
-    if [ "$(id -u)" != 0 ]; then
-        [ -O "$dir" ] && [ -w "$dir" ] \
-            || fail "$dir belongs to $(stat -c %U "$dir"): run this as that" \
-                    "user, or choose another RUN_DIR="
-    else
+    must_own "$dir"
+    if [ "$(id -u)" = 0 ]; then
         if ! as_service test -x "$(dirname -- "$dir")"; then
             dir=$(as_service mktemp -d /var/tmp/ehr-run.XXXXXX)
             printf '%s\n' "$dir" > "$asked/location"
