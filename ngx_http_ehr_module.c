@@ -84,9 +84,9 @@ static ngx_command_t  ehr_commands[] = {
 
     { ngx_string("ehr_database_feed"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_str_slot,
+      ehr_conf_feed,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ehr_main_conf_t, store.feed.conninfo),
+      0,
       NULL },
 
     { ngx_string("ehr_feed_stale"),

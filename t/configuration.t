@@ -54,6 +54,30 @@ like $log, qr/"status":404/, 'the access log has the request';
 unlike $log, qr/Canary|nothing/, 'but neither its path nor its query';
 
 logs_clean($env);
+
+# -- mistakes in a connection string name the directive's line
+
+my $good = read_file($env->conf_file);
+for my $directive ('ehr_database  main', 'ehr_database  reports',
+    'ehr_database_feed')
+{
+    for (['hoost=x', qr/invalid connection option "hoost"/],
+        ['sslmode=prefer', qr/sslmode=prefer may end in plain text/],
+        ['host=nowhere.invalid', qr/"nowhere\.invalid" not found/])
+    {
+        my ($given, $says) = @$_;
+        my $conf = $good =~ s/^(\s*$directive\s+"[^"]*)"/$1 $given"/mr;
+        my ($before) = $conf =~ /\A(.*\Q$given\E[^;]*;)/s or die $directive;
+        my $line = 1 + $before =~ tr/\n//;
+
+        write_file($env->conf_file, $conf);
+        ($status, $said) = $env->check_configuration;
+        isnt $status, 0, "$directive with $given is refused";
+        like $said, $says, 'and said why';
+        like $said, qr/nginx\.conf:$line$/m, "in line $line";
+    }
+}
+
 done_testing;
 
 # The file with this environment's paths.

@@ -178,6 +178,15 @@ ehr_lane_option(ngx_conf_t *cf, ngx_str_t *text, ehr_lane_conf_t *lane)
 }
 
 
+static void
+ehr_lane_conninfo(ngx_conf_t *cf, ehr_lane_conf_t *lane, ngx_str_t *conninfo)
+{
+    lane->conninfo = *conninfo;
+    lane->file = cf->conf_file->file.name;
+    lane->line = cf->conf_file->line;
+}
+
+
 char *
 ehr_conf_database(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 {
@@ -207,7 +216,7 @@ ehr_conf_database(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
         return "is duplicate";
     }
 
-    lane->conninfo = value[2];
+    ehr_lane_conninfo(cf, lane, &value[2]);
     lane->connections = 8;
     lane->pipeline = 16;
     lane->queue = 1024;
@@ -218,6 +227,22 @@ ehr_conf_database(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
             return NGX_CONF_ERROR;
         }
     }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ehr_conf_feed(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ngx_str_t        *value = cf->args->elts;
+    ehr_main_conf_t  *conf = data;
+
+    if (conf->store.feed.conninfo.len) {
+        return "is duplicate";
+    }
+
+    ehr_lane_conninfo(cf, &conf->store.feed, &value[1]);
 
     return NGX_CONF_OK;
 }

@@ -19,6 +19,8 @@ char *ehr_conf_availability(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* ehr_database main|reports conninfo [connections=] [pipeline=] [queue=]
  * [statement_timeout=] [lock_timeout=] */
 char *ehr_conf_database(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* ehr_database_feed conninfo */
+char *ehr_conf_feed(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* ehr_database_reconnect min max */
 char *ehr_conf_reconnect(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* ehr_jwt_key file id= [algorithm=] [sign] */

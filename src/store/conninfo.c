@@ -15,6 +15,8 @@
  * through many rows. */
 #define EHR_CONNINFO_AUDIT  2
 
+static char *ehr_conninfo_at(ngx_conf_t *cf, ehr_store_conf_t *conf,
+    ehr_lane_conf_t *lane_conf, ehr_lane_t lane);
 static char *ehr_conninfo_lane(ngx_conf_t *cf, ehr_store_conf_t *conf,
     ehr_lane_conf_t *lane_conf, ehr_lane_t lane);
 static char *ehr_conninfo_build(ehr_conninfo_t *conninfo, ehr_lane_t lane);
@@ -31,7 +33,7 @@ ehr_store_prepare_conf(ngx_conf_t *cf, ehr_store_conf_t *conf)
     }
 
     for (lane = 0; lane < EHR_LANES; lane++) {
-        if (ehr_conninfo_lane(cf, conf, &conf->lanes[lane], lane)
+        if (ehr_conninfo_at(cf, conf, &conf->lanes[lane], lane)
             != NGX_CONF_OK)
         {
             return NGX_CONF_ERROR;
@@ -40,7 +42,32 @@ ehr_store_prepare_conf(ngx_conf_t *cf, ehr_store_conf_t *conf)
 
     /* like the main lane, it needs the primary */
 
-    return ehr_conninfo_lane(cf, conf, &conf->feed, EHR_LANE_MAIN);
+    return ehr_conninfo_at(cf, conf, &conf->feed, EHR_LANE_MAIN);
+}
+
+
+/* All directives are read by now: a message would name the last line. */
+static char *
+ehr_conninfo_at(ngx_conf_t *cf, ehr_store_conf_t *conf,
+    ehr_lane_conf_t *lane_conf, ehr_lane_t lane)
+{
+    char             *rv;
+    ngx_conf_file_t   at, *end;
+
+    if (lane_conf->conninfo.len == 0) {
+        return NGX_CONF_OK;
+    }
+
+    end = cf->conf_file;
+    at = *end;
+    at.file.name = lane_conf->file;
+    at.line = lane_conf->line;
+
+    cf->conf_file = &at;
+    rv = ehr_conninfo_lane(cf, conf, lane_conf, lane);
+    cf->conf_file = end;
+
+    return rv;
 }
 
 
@@ -50,10 +77,6 @@ ehr_conninfo_lane(ngx_conf_t *cf, ehr_store_conf_t *conf,
 {
     char            *rv, *text, *error;
     ehr_conninfo_t   conninfo;
-
-    if (lane_conf->conninfo.len == 0) {
-        return NGX_CONF_OK;
-    }
 
     ngx_memzero(&conninfo, sizeof(ehr_conninfo_t));
 

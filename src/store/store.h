@@ -37,6 +37,8 @@ typedef struct {
                                            len == 0: lane is not configured;
                                            reports falls back to main, audit
                                            has two connections of main's */
+    ngx_str_t           file;           /* where it stands, for messages */
+    ngx_uint_t          line;
     ngx_uint_t          connections;    /* per worker */
     ngx_uint_t          pipeline;       /* batches in flight a connection */
     ngx_uint_t          queue;          /* batches waiting beyond that */
@@ -64,8 +66,8 @@ typedef struct {
 /*
  * Prepares hosts of the conninfo strings: resolves names to hostaddr once,
  * before fork (libpq's resolver blocks), sets gssencmode=disable.  Called
- * while the configuration is read; logs to cf and returns NGX_CONF_ERROR
- * for what libpq cannot parse.
+ * while the configuration is read; logs to cf, with the directive's line, and
+ * returns NGX_CONF_ERROR for what libpq cannot parse.
  */
 char *ehr_store_prepare_conf(ngx_conf_t *cf, ehr_store_conf_t *conf);
 
