@@ -199,16 +199,30 @@ for my $lookup (['about', "'patientId', '$own'", 'patient_id'],
     ['about', "'entityId', '$own'", 'entity_id'], ['with', "'$own'", 'id'])
 {
     my ($name, $arguments, $column) = @$lookup;
-    my $plan = $env->sql_app("BEGIN; SET LOCAL ehr.scope = 'system';
-        SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
-        SET LOCAL enable_sort = off;
+    my $plan = $env->sql("BEGIN;
+        INSERT INTO ehr.audit_concerns SELECT '$own', now() - n * '1 s'
+            ::interval, gen_random_uuid() FROM generate_series(1, 20000) AS n;
+        ANALYZE ehr.audit_concerns;
+        SET LOCAL ROLE ehr_app; SET LOCAL ehr.scope = 'system';
+        SET LOCAL enable_seqscan = off;
         EXPLAIN SELECT t.id FROM ehr.audit_logs_$name($arguments) AS t
         WHERE t.$column = '$own' ORDER BY t.created_at DESC, t.id DESC
-        LIMIT 21; COMMIT");
+        LIMIT 21; ROLLBACK");
     unlike $plan, qr/Seq Scan on/, "$name $arguments: by an index";
     next if $name eq 'with';
     like $plan, qr/Incremental\ Sort.*Merge\ Append.*Scan\ Backward\ using
         \ audit_concerns_concern/sx, 'in order';
+}
+like $env->sql("SET enable_seqscan = off; SET ROLE ehr_owner;
+    EXPLAIN SELECT id, created_at FROM ehr.audit_log a
+    WHERE a.concerns @> ARRAY['$own'::uuid] AND (ehr.scope() = 'system'
+        OR ehr.actor_may('audit.read'))"),
+    qr/Bitmap Index Scan on audit_log_concerns/,
+    'and rows of many reads by the index of whom they concern';
+for my $scope ('system', 'all') {
+    cmp_ok $env->sql_app("BEGIN; SET LOCAL ehr.scope = '$scope';
+        SELECT count(*) FROM ehr.audit_rows_about('$own'); COMMIT"),
+        $scope eq 'system' ? '>' : '==', 0, "as far as $scope may";
 }
 
 # -- clients that say strange things of themselves
@@ -424,13 +438,18 @@ tampered("a row of reads' $_->[0]", "UPDATE ehr.audit_log SET $_->[0] = $_->[1]
     ['action', "'LOGIN'"], ['patient_id', "'$own'"], ['mac', 'NULL'];
 tampered("whom reads concern: $_->[0]", $_->[1],
     qr/row $of_many .*whom its reads concern/) for
-    ['deleted', "DELETE FROM ehr.audit_concerns WHERE row_id = '$row_id'
-        AND concern = '$listed->[2]{id}'"],
-    ['inserted', "INSERT INTO ehr.audit_concerns SELECT '$missing',
+    ['deleted', "UPDATE ehr.audit_log SET concerns = array_remove(concerns,
+        '$listed->[2]{id}') WHERE id = '$row_id'"],
+    ['inserted', "UPDATE ehr.audit_log SET concerns = concerns
+        || '$missing'::uuid WHERE id = '$row_id'"],
+    ['all of them', "UPDATE ehr.audit_log SET concerns = NULL
+        WHERE id = '$row_id'"],
+    ['who deleted', "DELETE FROM ehr.audit_concerns
+        WHERE row_id = '$row_id'"],
+    ['who inserted', "INSERT INTO ehr.audit_concerns SELECT '$missing',
         created_at, id FROM ehr.audit_log WHERE seq = $of_many"],
-    ['of another time', "UPDATE ehr.audit_concerns SET created_at = created_at
-        - interval '1 day' WHERE row_id = '$row_id'
-        AND concern = '$listed->[2]{id}'"];
+    ['who, of another time', "UPDATE ehr.audit_concerns SET created_at
+        = created_at - interval '1 day' WHERE row_id = '$row_id'"];
 tampered('a row of reads with its digest', "UPDATE ehr.audit_log SET mac
     = repeat('0', 64), reads = 'x' WHERE seq = $of_many",
     qr/row $of_many .*was changed/);

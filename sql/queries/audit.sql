@@ -2,10 +2,16 @@
 -- mac are made.
 
 -- The reads of several requests, as one row.
--- $1 the row's id, ending in six zeros; $2 the reads; $3 mac; $4 whom they
--- concern
+-- $1 the row's id, ending in six zeros; $2 the reads; $3 mac; $4 who read;
+-- $5 about which patients and entries; $6 how many rows were counted earlier
+-- in the transaction, else EH404
 -- name: AUDIT_READS
-SELECT ehr.audit_reads($1::uuid, $2::text, $3::text, $4::uuid[]);
+SELECT ehr.audit_reads($1::uuid, $2::text, $3::text, $4::uuid[], $5::uuid[],
+        $6::integer);
+
+-- Merges what the index of whom reads concern has pending.
+-- name: AUDIT_TIDY
+SELECT ehr.audit_tidy();
 
 -- The newest segment, or 0, 0, ''; scope 'system' as those below.
 -- → segment, to_xid, mac

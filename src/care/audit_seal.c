@@ -4,7 +4,8 @@
  * database.  The heads go to a file, so that a cut tail shows.
  * sql/README.md defines digests and mac; bin/ehr-audit-verify checks them.
  *
- * Three batches a round: head, rows, write.  Two nodes that seal at once meet
+ * Three batches a round: head, rows, write; and a fourth that tidies the index
+ * of what was sealed.  Two nodes that seal at once meet
  * at the primary key of the segment; the later one does nothing.
  */
 
@@ -30,6 +31,8 @@ static void ehr_seal_written(ehr_batch_t *batch, void *data);
 static void ehr_seal_copy(u_char *out, size_t size, PGresult *result,
     int column);
 static void ehr_seal_save_head(ngx_log_t *log);
+static void ehr_seal_tidy(void);
+static void ehr_seal_tidied(ehr_batch_t *batch, void *data);
 static void ehr_seal_over(int again);
 
 
@@ -222,6 +225,41 @@ ehr_seal_written(ehr_batch_t *batch, void *data)
                                    ngx_strlen(ehr_seal.rows)));
         ehr_seal_save_head(batch->log);
     }
+
+    ehr_seal_tidy();
+}
+
+
+static void
+ehr_seal_tidy(void)
+{
+    ehr_batch_t  *batch;
+
+    batch = ehr_housekeeping_batch(EHR_LANE_AUDIT, 1);
+
+    if (batch == NULL) {
+        ehr_seal_over(0);
+        return;
+    }
+
+    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_AUDIT_TIDY], 0, NULL)
+        != NGX_OK)
+    {
+        ehr_batch_destroy(batch);
+        ehr_seal_over(0);
+        return;
+    }
+
+    if (ehr_housekeeping_send(batch, ehr_seal_tidied) != NGX_OK) {
+        ehr_seal_over(0);
+    }
+}
+
+
+static void
+ehr_seal_tidied(ehr_batch_t *batch, void *data)
+{
+    (void) ehr_housekeeping_failed(batch, "tidying the audit log's index");
 
     /* a full segment: there is more */
     ehr_seal_over(ngx_atoi(ehr_seal.rows, ngx_strlen(ehr_seal.rows))

@@ -120,9 +120,11 @@ ehr_record_read(ehr_request_t *req)
 ngx_int_t
 ehr_record_send_read(ehr_request_t *req, ehr_record_t *record, ngx_str_t *id)
 {
-    ngx_int_t     rc;
-    ehr_batch_t  *batch;
-    ehr_param_t   param;
+    int            known;
+    ngx_int_t      rc;
+    ehr_batch_t   *batch;
+    ehr_param_t    param;
+    ehr_audited_t  audited;
 
     rc = ehr_record_fields(req, record);
     if (rc != NGX_OK) {
@@ -137,14 +139,27 @@ ehr_record_send_read(ehr_request_t *req, ehr_record_t *record, ngx_str_t *id)
     ngx_memzero(&param, sizeof(ehr_param_t));
     param.value = (char *) id->data;
 
-    if (ehr_batch_add(batch, record->statements[EHR_SQL_READ], 1, &param)
+    /* of a patient's own row it is known beforehand whom it concerns */
+    known = (record->audited && record->patient == 0);
+
+    if (ehr_batch_add(batch, record->statements[known ? EHR_SQL_COUNTED
+                                                      : EHR_SQL_READ],
+                      1, &param)
         != NGX_OK)
     {
         ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 
-    return ehr_step_send(req, batch, ehr_record_read_done);
+    if (!known) {
+        return ehr_step_send(req, batch, ehr_record_read_done);
+    }
+
+    audited.entity = *id;
+    audited.patient = *id;
+
+    return ehr_audit_send(req, batch, record->resource->table, &audited,
+                          ehr_record_read_done);
 }
 
 

@@ -17,7 +17,14 @@ ngx_int_t ehr_request_access(ehr_request_t *req);
 /* Calls the route's handler (request.c). */
 void ehr_request_run(ehr_request_t *req);
 
-/* The request that waits for its read's audit row is gone (read_audit.c). */
+/* The request that waits for its read's audit row is gone
+ * (read_audit_row.c). */
 void ehr_audit_forget(ehr_request_t *req);
+
+/* From here on the batch is the system's and nobody's request (step.c). */
+ngx_int_t ehr_step_add_system(ehr_batch_t *batch);
+/* A request's batch is over, its outcome known: goes on with req->step, or
+ * answers (step.c).  Runs the connection's posted requests. */
+void ehr_step_over(ehr_request_t *req, ehr_batch_t *batch);
 
 #endif /* EHR_BODY_H */

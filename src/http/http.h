@@ -180,6 +180,8 @@ struct ehr_request_s {
     unsigned                uncounted:1;    /* by the metrics: another object
                                                of the same request is */
     unsigned                replayed:1;     /* Idempotency-Replayed */
+    unsigned                audited:1;      /* what it reads is in the audit
+                                               log by now */
     unsigned                committed:1;    /* a write was: no failure may be
                                                answered any more */
     ehr_principal_t         who;            /* if signed_in */
@@ -193,7 +195,8 @@ struct ehr_request_s {
     ehr_step_pt             step;
     ehr_step_pt             failed;         /* instead of ehr_step_failed() */
     ehr_password_job_t     *job;
-    void                   *waiting;        /* entry of the read audit */
+    void                   *waiting;        /* entry of the read audit, with
+                                               or without its read */
 
     uint64_t                fields;         /* to show of a row, by fields=,
                                                with EHR_FIELDS_GIVEN; 0: all
@@ -395,9 +398,20 @@ typedef struct {
 } ehr_audited_t;
 
 /* `entity` is the table; one entry for each of the n rows that are shown, or
- * one that names none. */
+ * one that names none.  `then` runs at once if the read was sent by
+ * ehr_audit_send(), in whose transaction the row was. */
 ngx_int_t ehr_audit_read(ehr_request_t *req, const char *entity,
     const ehr_audited_t *rows, ngx_uint_t n, ehr_audited_pt then);
+
+/*
+ * As ehr_step_send(), of a read whose audit entry is known beforehand: one row
+ * by its id.  It goes in one transaction with those of other requests and
+ * their row of the audit log, or, when any of them found nothing, by itself
+ * (read_gather.c).  The batch's last statement is an EHR_SQL_COUNTED; the
+ * step has to call ehr_audit_read() all the same.
+ */
+ngx_int_t ehr_audit_send(ehr_request_t *req, ehr_batch_t *batch,
+    const char *entity, const ehr_audited_t *row, ehr_step_pt step);
 
 /* ehr.request of the batch: id, address, agent, method, route, time, mac; at
  * most 800 bytes.  NGX_ERROR without memory. */

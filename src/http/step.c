@@ -242,7 +242,6 @@ ehr_batch_t *
 ehr_step_system(ehr_lane_t lane, ngx_uint_t writes)
 {
     ehr_batch_t  *batch;
-    ehr_param_t   params[3];
 
     batch = ehr_batch_create(ehr_worker.store, lane);
     if (batch == NULL) {
@@ -251,19 +250,26 @@ ehr_step_system(ehr_lane_t lane, ngx_uint_t writes)
 
     batch->writes = writes ? 1 : 0;
 
-    ngx_memzero(params, sizeof(params));
-    params[0].value = "";
-    params[1].value = "system";
-    params[2].value = "";
-
-    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_BEGIN], 3, params)
-        != NGX_OK)
-    {
+    if (ehr_step_add_system(batch) != NGX_OK) {
         ehr_batch_destroy(batch);
         return NULL;
     }
 
     return batch;
+}
+
+
+ngx_int_t
+ehr_step_add_system(ehr_batch_t *batch)
+{
+    ehr_param_t  params[3];
+
+    ngx_memzero(params, sizeof(params));
+    params[0].value = "";
+    params[1].value = "system";
+    params[2].value = "";
+
+    return ehr_batch_add(batch, ehr_queries[EHR_QUERY_BEGIN], 3, params);
 }
 
 
@@ -326,10 +332,17 @@ ehr_step_send(ehr_request_t *req, ehr_batch_t *batch, ehr_step_pt step)
 static void
 ehr_step_done(ehr_batch_t *batch, void *data)
 {
-    ehr_request_t     *req = data;
-    ngx_connection_t  *c = req->http->connection;
+    ehr_request_t  *req = data;
 
     req->batch = NULL;
+    ehr_step_over(req, batch);
+}
+
+
+void
+ehr_step_over(ehr_request_t *req, ehr_batch_t *batch)
+{
+    ngx_connection_t  *c = req->http->connection;
 
     switch (batch->outcome) {
 

@@ -12,12 +12,16 @@
 
 #define EHR_BATCH_POOL  4096
 
+/* Statements that a batch has room for at first. */
+#define EHR_BATCH_ROOM  16
+
 /* ms before what was rolled back for the sake of others is sent again: 5 to
  * 44, so that two do not meet again. */
 #define EHR_BATCH_REST        5
 #define EHR_BATCH_REST_MORE  40
 
 
+static ngx_int_t ehr_batch_make_room(ehr_batch_t *batch, ngx_uint_t n);
 static void ehr_batch_report(ehr_batch_t *batch, ehr_outcome_t outcome);
 static void ehr_batch_finish(ehr_batch_t *batch, ehr_outcome_t outcome);
 static void ehr_batch_settle(ehr_batch_t *batch, ehr_outcome_t outcome);
@@ -65,7 +69,47 @@ ehr_batch_create(ehr_store_t *store, ehr_lane_t lane)
     private->rest.data = batch;
     private->rest.log = store->log;
 
+    if (ehr_batch_make_room(batch, EHR_BATCH_ROOM) != NGX_OK) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
     return batch;
+}
+
+
+/* For n statements in all. */
+static ngx_int_t
+ehr_batch_make_room(ehr_batch_t *batch, ngx_uint_t n)
+{
+    PGresult             **results;
+    ehr_call_t            *calls;
+    ehr_batch_private_t   *private;
+
+    private = batch->private;
+
+    if (n <= private->room) {
+        return NGX_OK;
+    }
+
+    n = ngx_max(n, 2 * private->room);
+
+    results = ngx_pcalloc(batch->pool, n * sizeof(PGresult *));
+    calls = ngx_pcalloc(batch->pool, n * sizeof(ehr_call_t));
+
+    if (results == NULL || calls == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (batch->n > 0) {
+        ngx_memcpy(calls, private->calls, batch->n * sizeof(ehr_call_t));
+    }
+
+    batch->results = results;
+    private->calls = calls;
+    private->room = n;
+
+    return NGX_OK;
 }
 
 
@@ -98,10 +142,7 @@ ehr_batch_add(ehr_batch_t *batch, ehr_statement_t *statement,
     ngx_uint_t   i;
     ehr_call_t  *call;
 
-    if (batch->n == EHR_BATCH_STATEMENTS) {
-        ngx_log_error(NGX_LOG_ALERT, batch->log, 0,
-                      "a batch of more than %d statements",
-                      EHR_BATCH_STATEMENTS);
+    if (ehr_batch_make_room(batch, batch->n + 1) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -137,6 +178,39 @@ ehr_batch_add(ehr_batch_t *batch, ehr_statement_t *statement,
     batch->n++;
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ehr_batch_append(ehr_batch_t *batch, ehr_batch_t *part)
+{
+    if (ehr_batch_make_room(batch, batch->n + part->n) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(batch->private->calls + batch->n, part->private->calls,
+               part->n * sizeof(ehr_call_t));
+    batch->n += part->n;
+
+    return NGX_OK;
+}
+
+
+void
+ehr_batch_return(ehr_batch_t *batch, ngx_uint_t first, ehr_batch_t *part)
+{
+    ngx_uint_t  i;
+
+    part->outcome = batch->outcome;
+
+    if (batch->outcome != EHR_OUTCOME_DONE) {
+        return;
+    }
+
+    for (i = 0; i < part->n; i++) {
+        part->results[i] = batch->results[first + i];
+        batch->results[first + i] = NULL;
+    }
 }
 
 

@@ -171,14 +171,12 @@ typedef struct {
 
 typedef void (*ehr_batch_done_pt)(ehr_batch_t *batch, void *data);
 
-#define EHR_BATCH_STATEMENTS  16
-
 struct ehr_batch_s {
     /* for the submitter, after done() was called */
     ehr_outcome_t           outcome;
     ehr_database_error_t    error;
-    PGresult               *results[EHR_BATCH_STATEMENTS];  /* by position;
-                               valid until done() returns */
+    PGresult              **results;    /* by position; valid until done()
+                                           returns */
     ngx_uint_t              n;
 
     ngx_pool_t             *pool;       /* the batch's own; freed when it is
@@ -221,6 +219,18 @@ ehr_batch_t *ehr_batch_create(ehr_store_t *store, ehr_lane_t lane);
  * NGX_OK or NGX_ERROR. */
 ngx_int_t ehr_batch_add(ehr_batch_t *batch, ehr_statement_t *statement,
     ngx_uint_t nparams, const ehr_param_t *params);
+
+/*
+ * Appends the statements of another batch that was not submitted, `part`,
+ * which must not be destroyed before done(), may there be given its results,
+ * and stays the caller's: submitting it by itself afterwards is as if this had
+ * not been.  NGX_OK, or NGX_ERROR and nothing was appended.
+ */
+ngx_int_t ehr_batch_append(ehr_batch_t *batch, ehr_batch_t *part);
+/* In done(): gives a part, whose first statement was the batch's `first`, its
+ * outcome, and if all was done its results, which are the batch's no more. */
+void ehr_batch_return(ehr_batch_t *batch, ngx_uint_t first,
+    ehr_batch_t *part);
 
 /*
  * Hands the batch over.  NGX_OK: done(batch, data) will be called exactly

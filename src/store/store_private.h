@@ -106,7 +106,8 @@ typedef struct ehr_batch_private_s {
     unsigned                rested:1;   /* it was rolled back before */
     ngx_event_t             rest;       /* while RESTING */
 
-    ehr_call_t              calls[EHR_BATCH_STATEMENTS];
+    ehr_call_t             *calls;      /* as many as batch->results */
+    ngx_uint_t              room;       /* for that many */
 } ehr_batch_private_t;
 
 /* Takes longer than a read: a commit waits for the disk, background work goes

@@ -25,8 +25,8 @@ sub new {
     }
     # now, before pgbench's own variants of them are there
     return bless { hospital => $hospital, body => $body,
-        read => $hospital->statement(
-            'SELECT % FROM ehr.patients AS t WHERE t.id = $1::uuid%'),
+        read => not_counted($hospital->statement(
+            'SELECT % FROM ehr.patients AS t WHERE t.id = $1::uuid%')),
         audit => $hospital->statement('SELECT ehr.audit_reads($1::uuid, %'),
         insert => $hospital->statement('INSERT INTO ehr.vitals %') }, $class;
 }
@@ -55,7 +55,7 @@ sub audited_select {
     my $id = "'00000000-0000-7000-8000-' || :patient";
     my $audit = fill($self->{audit}, 'gen_random_uuid()',
         "(E'$line' || $id || E'\\n' || $id || E'\\n0000000000000000')",
-        "'$zeros'", "('{$actor,' || $id || '}')");
+        "'$zeros'", "'{$actor}'", "('{' || $id || '}')", 0);
 
     return { name => 'audited-select', script => join '', $draw,
         pipeline($self->begin(''), $self->read_statement),
@@ -106,11 +106,19 @@ sub context {
 
 sub pipeline { return join '', "\\startpipeline\n", @_, "\\endpipeline\n" }
 
+# The plain SELECT: a read that shares a transaction counts what it found.
+sub not_counted {
+    my ($statement) = @_;
+    $statement =~ s/, set_config\(.*?\) FROM/ FROM/
+        or die "not counted: $statement";
+    return $statement;
+}
+
 # Puts values in the place of $1, $2, …; pg_stat_statements numbers constants
 # behind the parameters.
 sub fill {
     my ($statement, @values) = @_;
-    $statement =~ s/\$(\d+)/$values[$1 - 1] || die "no value for \$$1"/ge;
+    $statement =~ s{\$(\d+)}{$values[$1 - 1] // die "no value for \$$1"}ge;
     $statement =~ s/;?\s*\z/;\n/;
     return $statement;
 }

@@ -41,6 +41,12 @@ static const char *const  samples[EHR_SQL_KINDS] = {
         " FROM ehr.samples AS t WHERE t.id = $1::uuid AND t.deleted_at IS "
         "NULL" VISIBLE,
 
+    [EHR_SQL_COUNTED] =
+        "SELECT " COLUMNS ", set_config('ehr.found', "
+        "concat(current_setting('ehr.found', true), '.'), true)"
+        " FROM ehr.samples AS t WHERE t.id = $1::uuid AND t.deleted_at IS "
+        "NULL" VISIBLE,
+
     [EHR_SQL_CREATE] =
         INSERT " RETURNING " COLUMNS,
 
