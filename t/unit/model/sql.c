@@ -125,6 +125,12 @@ static const char *const  logs[EHR_SQL_KINDS] = {
         "SELECT t.id, t.line, t.created_at, t.created_by FROM ehr.logs AS t "
         "WHERE t.id = $1::uuid AND (t.owner = ehr.actor())",
 
+    [EHR_SQL_COUNTED] =
+        "SELECT t.id, t.line, t.created_at, t.created_by, "
+        "set_config('ehr.found', concat(current_setting('ehr.found', true), "
+        "'.'), true) FROM ehr.logs AS t "
+        "WHERE t.id = $1::uuid AND (t.owner = ehr.actor())",
+
     [EHR_SQL_CREATE] =
         "INSERT INTO ehr.logs AS t (id, line) VALUES ($1::uuid, $2::text) "
         "RETURNING t.id, t.line, t.created_at, t.created_by",
