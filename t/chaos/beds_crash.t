@@ -68,8 +68,7 @@ subtest 'all of it' => sub {
 };
 
 check_audit_chain($env);
-my $killed = join '|', @killed;
-logs_clean($env, allow => qr/\[alert\] \d+#\d+: worker process (?:$killed) exited on signal 9$/);
+logs_clean($env, allow => deaths_of(@killed));
 done_testing;
 
 sub kill_when_held {

@@ -25,7 +25,5 @@ check_audit_chain($env);
 is $env->master_pid, $master, 'the master lived on';
 is client(undef, $env)->get('/ready')->{status}, 200, 'and is ready';
 
-my $killed = join '|', @killed;
-logs_clean($env, allow =>
-    qr/\[alert\] $master#$master: worker process (?:$killed) exited on signal 9$/);
+logs_clean($env, allow => deaths_of(@killed));
 done_testing;

@@ -22,14 +22,14 @@ use warnings;
 use EHR::Test::Accounts;
 use EHR::Test::Client;
 use EHR::Test::Environment;
-use EHR::Test::Log qw(mark_log logs_clean);
+use EHR::Test::Log qw(mark_log logs_clean deaths_of);
 use EHR::Test::Process qw(top free_port read_file write_file run_command
     must_run);
 use EHR::Test::Shared;
 use Test::More;
 
 our @EXPORT = (@Test::More::EXPORT, qw(environment start_environment accounts
-    client logs_clean top free_port read_file write_file run_command
+    client logs_clean deaths_of top free_port read_file write_file run_command
     must_run));
 
 sub import {

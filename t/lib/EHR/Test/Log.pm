@@ -9,7 +9,7 @@ use EHR::Test::Process qw(read_file);
 use Exporter qw(import);
 use Test::More ();
 
-our @EXPORT_OK = qw(mark_log logs_clean faults_in);
+our @EXPORT_OK = qw(mark_log logs_clean faults_in deaths_of);
 
 my %offset;                     # by environment's directory
 
@@ -17,6 +17,14 @@ my %offset;                     # by environment's directory
 sub mark_log {
     my ($env) = @_;
     $offset{$env->dir} = -s $env->error_log || 0;
+}
+
+# What a master says of workers that were killed, as a pattern: that they are
+# gone, and that one had a zone's mutex, which it frees.
+sub deaths_of {
+    my $killed = join '|', @_;
+    return qr/\[alert\]\ .*(?:worker\ process\ (?:$killed)\ exited\ on\ signal\ 9
+        |shared\ memory\ zone\ "\w+"\ was\ locked\ by\ (?:$killed))$/x;
 }
 
 # Ends nginx of a test's own environment first, since leaks are reported when a
