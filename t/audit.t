@@ -539,6 +539,7 @@ sub verify {
 sub tampered {
     my ($what, $sql, $named, $first) = @_;
 
+    $env->end_sessions;                 # nobody else may use the template
     $env->sql($_) for 'DROP DATABASE IF EXISTS tampered',
         'CREATE DATABASE tampered TEMPLATE ehr';
     my @command = $env->psql_command('postgres');

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# The fuzz targets (t/fuzz), all at once, each for EHR_FUZZ_SECONDS (60): no
+# The fuzz targets (t/fuzz), all at once, each for EHR_FUZZ_SECONDS (30): no
 # crash, no sanitizer's report, nothing that must not be.  What was found is
 # kept in build/fuzz and printed; what it learns there is used the next time.
 
@@ -12,7 +12,7 @@ use Test::More;
 
 chdir "$FindBin::Bin/.." or die "chdir: $!";
 
-my $seconds = $ENV{EHR_FUZZ_SECONDS} || 60;
+my $seconds = $ENV{EHR_FUZZ_SECONDS} || 30;
 my @targets = map { m{([^/]+)\.c\z} } grep { first_line($_) =~ m{^/\* build: } }
     sort glob 't/fuzz/*.c';
 

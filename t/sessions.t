@@ -8,6 +8,7 @@ use JSON::PP;
 use Time::HiRes qw(sleep time);
 
 my $env = start_environment(name => 'sessions', workers => 2,
+    password_cost => 10,
     edit => sub { $_[0] =~ s/(ehr_password_pool.*queue=)\d+/${1}4/r });
 my $accounts = accounts($env);
 my $admin = client('admin', $env);

@@ -13,7 +13,6 @@ my $sanitized = $ENV{EHR_NGINX};        # keeps freed memory: only its leaks cou
 my $total = $sanitized ? 20_000 : $ENV{EHR_CHAOS_SECONDS} ? 1_000_000 : 200_000;
 my $env = chaos_environment(name => 'memory', workers => 1, edit => sub {
     my ($conf) = @_;
-    $conf =~ s/cost=10 queue=64/cost=4 queue=64/ or die;
     $conf =~ s/^(\s*access_log)\s[^;]*;/$1 off;/m or die;
     $conf =~ s/keepalive_requests\s+\d+/keepalive_requests 1000/ or die;
     # a worker has its full size once all its connections are open, which

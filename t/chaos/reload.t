@@ -7,7 +7,7 @@ use EHR::Test;
 use EHR::Test::Chaos;
 
 # A new binary sees of the environment what the configuration names.
-my $env = chaos_environment(name => 'reload',
+my $env = chaos_environment(name => 'reload', password_cost => 10,
     edit => sub { "env ASAN_OPTIONS;\nenv LSAN_OPTIONS;\nenv UBSAN_OPTIONS;\n"
         . $_[0] },
     server_conf => "location = /plain { return 200 '{}'; }");

@@ -17,6 +17,8 @@ package EHR::Test::Environment;
 #                    development configuration's
 #   conninfo         instead of the socket of the own cluster
 #   rate_limits      configuration lines; none by default
+#   password_cost    4 by default, the least: only tests of logins themselves
+#                    need what is real
 #   conf             lines added at http level
 #   server_conf      lines added in the server
 #   edit             code that gets and returns the whole configuration text
@@ -36,6 +38,7 @@ use strict;
 use warnings;
 use EHR::Test::Process qw(top run_command must_run free_port read_file
     write_file);
+use EHR::Test::Session;
 use Time::HiRes qw(sleep time);
 
 my %running;                    # by directory: stopped at the end
@@ -52,14 +55,27 @@ sub start {
     $self->{pid} = $$;
     $running{$self->{dir}} = $self unless $option{keep};
 
-    $self->start_database;
-    $self->create_schema;
+    {
+        local $ENV{EHR_PG_TEMPLATE} = $option{schema} ? ''
+            : $ENV{EHR_TEST_TEMPLATE} || '';
+        $self->start_database;
+        $self->create_schema unless $ENV{EHR_PG_TEMPLATE};
+    }
     unless ($option{no_nginx}) {
         $self->make_files;
         $self->start_nginx;
         $self->wait_ready unless $option{no_wait};
     }
     return $self;
+}
+
+# For tools/test: makes a database with the newest schema that others begin
+# as, if EHR_TEST_TEMPLATE names it; its path.
+sub template {
+    my ($class) = @_;
+    my $self = $class->start(name => 'template', no_nginx => 1, keep => 1);
+    $self->stop_database;
+    return "$self->{dir}/pg";
 }
 
 sub beside {
@@ -138,6 +154,7 @@ sub start_database {
 # mode: smart, fast or immediate
 sub stop_database {
     my ($self, $mode) = @_;
+    $self->end_sessions;
     must_run(undef, top() . '/tools/cluster', 'stop', $self->{dir},
         $mode || 'fast');
 }
@@ -180,10 +197,23 @@ sub psql_command {
 sub psql {
     my ($self, $user, $sql) = @_;
     local $ENV{PGOPTIONS} = '--client-min-messages=warning';
-    my ($status, $out, $err) =
-        run_command($sql, $self->psql_command($user));
+    my ($status, $out, $err) = EHR::Test::Session::suits($sql)
+        ? $self->session($user)->run($sql)
+        : run_command($sql, $self->psql_command($user));
     chomp $out;
     return (!$status, $out, $err);
+}
+
+# A psql of this process that stays, for each role.
+sub session {
+    my ($self, $user) = @_;
+    return $self->{sessions}{$$}{$user} ||=
+        EHR::Test::Session->new($self->psql_command($user));
+}
+
+sub end_sessions {
+    my ($self) = @_;
+    $_->end for values %{ delete $self->{sessions}{$$} || {} };
 }
 
 # SQL as the superuser, the owner (no login: SET ROLE) and the application;
@@ -272,6 +302,9 @@ sub configuration {
     my $server = $option->{server_conf} || '';
     my $workers = $option->{workers} || 1;
 
+    my $cost = $option->{password_cost} || 4;
+
+    $conf =~ s/(ehr_password_pool\s+\w+\s+cost)=\d+/$1=$cost/;
     $conf =~ s/\@RUN\@/$self->{dir}/g;
     $conf =~ s/\@SOCKET\@/$host/g;
     $conf =~ s/\@PORT\@/$self->{port}/g;
