@@ -18,6 +18,7 @@ moving_frees_too();
 two_at_once();
 an_expired_hold_goes_to_the_line_first();
 new_hours_are_offered();
+new_hours_of_others();
 nobody_waits_for_what_is_past();
 entries_are_ones_own();
 bad_ones_are_refused();
@@ -167,6 +168,23 @@ sub new_hours_are_offered {
         dayOfWeek => 3, startTime => '09:00', endTime => '10:00',
         slotMinutes => 30 });
     is entry($two)->{status}, 'OFFERED', 'weekly hours for another';
+}
+
+# A patient who waits for years costs nothing where nobody waits: how often the
+# open periods are asked for does not depend on it.
+sub new_hours_of_others {
+    my $doctor = $clinic->doctor;
+    my $entry = wait_for($clinic->patient, doctorId => $clinic->doctor,
+        latest => '2029-12-31T18:00:00Z');
+    my $asked = $env->sql("BEGIN; SET LOCAL track_functions = 'pl';
+        UPDATE ehr.doctor_schedules SET slot_minutes = 20
+         WHERE doctor_id = '$doctor';
+        SELECT coalesce(sum(calls), 0) FROM pg_stat_xact_user_functions
+         WHERE funcname = 'open_periods'; ROLLBACK");
+
+    cmp_ok $asked, '<', 50, 'seven rules of another doctor are changed';
+    is $admin->delete("/api/v1/waiting-list/$entry->{id}")->{status}, 200,
+        'the entry is deleted';
 }
 
 sub nobody_waits_for_what_is_past {
