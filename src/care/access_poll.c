@@ -22,7 +22,7 @@ ehr_poll_access(void)
     batch = ehr_housekeeping_batch(EHR_LANE_AUDIT, 0);
 
     if (batch == NULL) {
-        ehr_task_done(EHR_TASK_POLL, 0);
+        ehr_task_failed(EHR_TASK_POLL);
         return;
     }
 
@@ -32,12 +32,12 @@ ehr_poll_access(void)
            != NGX_OK)
     {
         ehr_batch_destroy(batch);
-        ehr_task_done(EHR_TASK_POLL, 0);
+        ehr_task_failed(EHR_TASK_POLL);
         return;
     }
 
     if (ehr_housekeeping_send(batch, ehr_poll_done) != NGX_OK) {
-        ehr_task_done(EHR_TASK_POLL, 0);
+        ehr_task_failed(EHR_TASK_POLL);
     }
 }
 
@@ -47,9 +47,8 @@ ehr_poll_done(ehr_batch_t *batch, void *data)
 {
     ngx_int_t  rc;
 
-    ehr_task_done(EHR_TASK_POLL, 0);
-
     if (ehr_housekeeping_failed(batch, "polling roles and revocations")) {
+        ehr_task_failed(EHR_TASK_POLL);
         return;
     }
 
@@ -61,8 +60,11 @@ ehr_poll_done(ehr_batch_t *batch, void *data)
 
     if (rc == NGX_ABORT) {
         /* no memory: what was known stays in force until the next round */
+        ehr_task_failed(EHR_TASK_POLL);
         return;
     }
+
+    ehr_task_done(EHR_TASK_POLL, 0);
 
     if (rc != NGX_OK) {
         ehr_metrics_count(ehr_worker.shared, EHR_COUNT_ZONE_FULL, 1);

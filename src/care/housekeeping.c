@@ -16,6 +16,7 @@ typedef struct {
     ngx_msec_t          since;  /* the end of the last round */
     unsigned            busy:1;
     unsigned            soon:1; /* need not wait for its period */
+    unsigned            failed:1;   /* the last round was in vain */
 } ehr_task_state_t;
 
 
@@ -120,7 +121,8 @@ ehr_housekeeping_may_ask(void)
 }
 
 
-/* What the feed tells of is polled for only in case. */
+/* What the feed tells of is polled for only in case, once it is known: the
+ * feed may be live before the lane that asks has a connection. */
 
 static ngx_uint_t
 ehr_task_is_due(ehr_task_t task)
@@ -131,7 +133,7 @@ ehr_task_is_due(ehr_task_t task)
     state = &ehr_tasks[task];
     period = state->period;
 
-    if (task == EHR_TASK_POLL && ehr_feed_is_live()) {
+    if (task == EHR_TASK_POLL && !state->failed && ehr_feed_is_live()) {
         period = EHR_TOLD;
     }
 
@@ -153,11 +155,20 @@ void
 ehr_task_done(ehr_task_t task, int again)
 {
     ehr_tasks[task].busy = 0;
+    ehr_tasks[task].failed = 0;
     ehr_tasks[task].since = ngx_current_msec;
 
     if (again) {
         ehr_tasks[task].soon = 1;
     }
+}
+
+
+void
+ehr_task_failed(ehr_task_t task)
+{
+    ehr_task_done(task, 0);
+    ehr_tasks[task].failed = 1;
 }
 
 

@@ -45,6 +45,8 @@ typedef enum {
 
 /* The round is over; `again`: the next one need not wait its period. */
 void ehr_task_done(ehr_task_t task, int again);
+/* It is over, but in vain: the next one comes after the task's own period. */
+void ehr_task_failed(ehr_task_t task);
 
 /* There is something to do: a round begins now or, where one is under way,
  * right after it. */

@@ -461,6 +461,8 @@ ehr_connection_explain(ehr_connection_t *connection, const char *why)
     size_t       len;
     ehr_pool_t  *pool;
 
+    static const char  prefix[] = "cannot connect to PostgreSQL: ";
+
     pool = connection->pool;
 
     if (why == NULL) {
@@ -468,8 +470,8 @@ ehr_connection_explain(ehr_connection_t *connection, const char *why)
                              : "no memory";
     }
 
-    len = ngx_min(strcspn(why, "\n"), sizeof(pool->reason) / 2);
+    len = ngx_min(strcspn(why, "\n"), sizeof(pool->reason) - sizeof(prefix));
 
     (void) ngx_snprintf((u_char *) pool->reason, sizeof(pool->reason),
-                        "cannot connect to PostgreSQL: %*s%Z", len, why);
+                        "%s%*s%Z", prefix, len, why);
 }

@@ -123,10 +123,13 @@ typedef enum {
     EHR_STORE_OLD_SCHEMA    /* connected, but the migrations do not match */
 } ehr_store_state_t;
 
+/* Room for libpq's words with a path and a host's name in them. */
+#define EHR_STORE_REASON  512
+
 typedef struct {
     ehr_store_state_t   state;
-    char                reason[256];    /* for /ready and the log: what is
-                                           wrong and what fixes it */
+    char                reason[EHR_STORE_REASON];   /* for /ready and the log:
+                                           what is wrong and what fixes it */
     ngx_int_t           schema;         /* of the database; -1: unknown */
     ngx_uint_t          connected[EHR_LANES];
     ngx_uint_t          in_flight[EHR_LANES];

@@ -277,7 +277,7 @@ struct ehr_pool_s {
     ehr_store_state_t       state;
     ngx_msec_t              down_since;
     ngx_int_t               schema;     /* of the database, as last seen */
-    char                    reason[256];
+    char                    reason[EHR_STORE_REASON];
     ngx_uint_t              losses;     /* not yet made up for */
     unsigned                complained:1;   /* since the last success */
 };

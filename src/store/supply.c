@@ -265,11 +265,11 @@ ehr_supply_misfit(ehr_pool_t *pool, ehr_connection_t *connection)
     if (pool->schema < 0) {
         p = ngx_slprintf(p, last, "the database has no migrations that this "
                          "role can read, the module needs number %i: run "
-                         "\"make migrate\"", needed);
+                         "tools/migrate", needed);
 
     } else if (pool->schema < needed) {
         p = ngx_slprintf(p, last, "the database is at migration %i, the "
-                         "module needs number %i: run \"make migrate\"",
+                         "module needs number %i: run tools/migrate",
                          pool->schema, needed);
 
     } else {

@@ -33,7 +33,7 @@ $env->sql('CREATE TABLE public.kept AS SELECT * FROM ehr.schema_migrations'
 terminate();
 ok wait_until(10, sub {
         my $reason = ready();
-        return $reason =~ /make migrate/
+        return $reason =~ /run tools\/migrate/
             && $reason =~ /needs number $version\b/;
     }), 'of an old schema /ready names the fix and the number'
     or diag ready();
@@ -60,6 +60,23 @@ $env->sql('GRANT SELECT ON ehr.schema_migrations TO ehr_app');
 $env->wait_ready;
 is client('nurse', $env)->get('/api/v1/departments')->{status}, 200,
     'and works when it is given';
+
+# -- a role that may not connect ----------------------------------------------
+
+# The feed's may: it is live long before anybody else is connected.
+for my $time (1 .. 3) {
+    $env->stop_nginx;
+    $env->sql('ALTER ROLE ehr_app NOLOGIN');
+    $env->start_nginx;
+    ok wait_until(20, sub {
+            client(undef, $env)->get('/metrics')->{body} =~ /^ehr_feed_live 1$/m
+        }), "the feed is live, time $time";
+    like ready(), qr/cannot connect .* not permitted to log in/,
+        'the application is not, and /ready says why';
+    $env->sql('ALTER ROLE ehr_app LOGIN');
+    ok wait_until(4, sub { ready() =~ /"ready"/ }), 'ready once it may'
+        or diag ready();
+}
 
 logs_clean($env);
 done_testing;
