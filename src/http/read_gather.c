@@ -267,12 +267,18 @@ ehr_gather_done(ehr_batch_t *batch, void *data)
         ngx_post_event(&ehr_gather.flush, &ngx_posted_events);
     }
 
+    ehr_metrics_count(ehr_worker.shared, EHR_COUNT_READ_TRANSACTIONS, 1);
+
     if (batch->outcome == EHR_OUTCOME_ERROR) {
+        ehr_metrics_count(ehr_worker.shared,
+                          EHR_COUNT_READ_TRANSACTIONS_FAILED, 1);
         ehr_gather.most = ngx_max(transaction->n / 2, 1);
         ehr_gather_alone(&reads);
         return;
     }
 
+    ehr_metrics_count(ehr_worker.shared, EHR_COUNT_READS_TOGETHER,
+                      transaction->n);
     ehr_gather.most = ngx_min(ehr_gather.most + 1, EHR_GATHER_MOST);
 
     while (!ngx_queue_empty(&reads)) {
