@@ -83,6 +83,7 @@ sub follows {
 # What tests ask the database from now on is asked of this one.
 sub use_server {
     my ($name) = @_;
+    $env->end_sessions;
     $ENV{PGPORT} = $port{$name};
     $env->{socket} = socket_of($name);
 }
