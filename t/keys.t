@@ -139,6 +139,12 @@ my @refused = (
     ['no token key', sub { s/^\s*ehr_jwt_key.*\n//m }, qr/"ehr_jwt_key"/],
     ['no signing token key', sub { s/^(\s*ehr_jwt_key.*) sign;/$1;/m },
         qr/"ehr_jwt_key" signs/],
+    ['no file of an RS256 key', sub {
+            s/^(\s*ehr_jwt_key)\s.*;/$1 none id=a algorithm=RS256 sign;/m },
+        qr/make one with: .*genpkey -algorithm RSA .* \S+none\)/],
+    ['a secret as an ES256 key', sub {
+            s/^(\s*ehr_jwt_key\s+\S+ ).*;/$1id=a algorithm=ES256 sign;/m },
+        qr/not a private key in PEM .*genpkey -algorithm EC /],
     ['no version', sub { s/ version=2;/;/ }, qr/number of arguments|version=/],
     ['version 0', sub { s/version=2/version=0/ }, qr/version= from 1 to 255/],
     ['version 256', sub { s/version=2/version=256/ },

@@ -18,8 +18,10 @@
 #define EHR_RSA_BITS_MIN  2048
 
 
+static ngx_uint_t ehr_key_is(const ehr_key_t *key, const char *algorithm);
+static const char *ehr_key_recipe(const ehr_key_t *key);
 static ngx_int_t ehr_key_file(ngx_conf_t *cf, ngx_str_t *path,
-    ngx_str_t *text);
+    ngx_str_t *text, const ehr_key_t *key);
 static ngx_int_t ehr_key_check_file(ngx_conf_t *cf, ngx_str_t *path,
     struct stat *info);
 static ngx_int_t ehr_key_secret(ngx_conf_t *cf, ngx_str_t *path,
@@ -45,7 +47,7 @@ ehr_key_read(ngx_conf_t *cf, ngx_str_t *path, ehr_key_t *key)
     text.data = buffer;
     text.len = sizeof(buffer);
 
-    rc = ehr_key_file(cf, path, &text);
+    rc = ehr_key_file(cf, path, &text, key);
 
     if (rc == NGX_OK) {
         rc = ehr_key_secret(cf, path, &text, key);
@@ -64,16 +66,14 @@ ehr_key_read_jwt(ngx_conf_t *cf, ngx_str_t *path, ehr_key_t *key)
     ngx_str_t  text;
     u_char     buffer[EHR_KEY_FILE_MAX];
 
-    if (key->algorithm.len == 5
-        && ngx_memcmp(key->algorithm.data, "HS256", 5) == 0)
-    {
+    if (ehr_key_is(key, "HS256")) {
         return ehr_key_read(cf, path, key);
     }
 
     text.data = buffer;
     text.len = sizeof(buffer);
 
-    rc = ehr_key_file(cf, path, &text);
+    rc = ehr_key_file(cf, path, &text, key);
 
     if (rc == NGX_OK) {
         rc = ehr_key_pem(cf, path, &text, key);
@@ -88,10 +88,38 @@ ehr_key_read_jwt(ngx_conf_t *cf, ngx_str_t *path, ehr_key_t *key)
 }
 
 
+static ngx_uint_t
+ehr_key_is(const ehr_key_t *key, const char *algorithm)
+{
+    return key->algorithm.len == ngx_strlen(algorithm)
+           && ngx_memcmp(key->algorithm.data, algorithm,
+                         key->algorithm.len) == 0;
+}
+
+
+/* What makes such a key: all but the file's name. */
+static const char *
+ehr_key_recipe(const ehr_key_t *key)
+{
+    if (ehr_key_is(key, "RS256")) {
+        return "openssl genpkey -algorithm RSA "
+               "-pkeyopt rsa_keygen_bits:3072 -out";
+    }
+
+    if (ehr_key_is(key, "ES256")) {
+        return "openssl genpkey -algorithm EC "
+               "-pkeyopt ec_paramgen_curve:P-256 -out";
+    }
+
+    return "openssl rand -hex 32 >";
+}
+
+
 /* Reads the file into text, which comes with the buffer's size as len, and
  * makes *path absolute (relative ones start at nginx.conf's folder). */
 static ngx_int_t
-ehr_key_file(ngx_conf_t *cf, ngx_str_t *path, ngx_str_t *text)
+ehr_key_file(ngx_conf_t *cf, ngx_str_t *path, ngx_str_t *text,
+    const ehr_key_t *key)
 {
     int          fd;
     ssize_t      n;
@@ -108,8 +136,8 @@ ehr_key_file(ngx_conf_t *cf, ngx_str_t *path, ngx_str_t *text)
     if (fd == -1) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
                            "cannot open key file \"%V\"; make one with: "
-                           "(umask 077; openssl rand -hex 32 > %V)",
-                           path, path);
+                           "(umask 077; %s %V)",
+                           path, ehr_key_recipe(key), path);
         return NGX_ERROR;
     }
 
@@ -196,16 +224,16 @@ ehr_key_secret(ngx_conf_t *cf, ngx_str_t *path, ngx_str_t *text,
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "key file \"%V\" is not one line of hex or base64; "
                            "make one with: "
-                           "(umask 077; openssl rand -hex 32 > %V)",
-                           path, path);
+                           "(umask 077; %s %V)",
+                           path, ehr_key_recipe(key), path);
         rc = NGX_ERROR;
 
     } else if (n < EHR_KEY_MIN) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "key file \"%V\" holds %z bytes, ehr needs at "
                            "least %d; make one with: "
-                           "(umask 077; openssl rand -hex 32 > %V)",
-                           path, n, EHR_KEY_MIN, path);
+                           "(umask 077; %s %V)",
+                           path, n, EHR_KEY_MIN, ehr_key_recipe(key), path);
         rc = NGX_ERROR;
 
     } else {
@@ -307,8 +335,9 @@ ehr_key_pem(ngx_conf_t *cf, ngx_str_t *path, ngx_str_t *text, ehr_key_t *key)
     if (pkey == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "key file \"%V\" is not a private key in PEM "
-                           "without passphrase, as %V needs", path,
-                           &key->algorithm);
+                           "without passphrase, as %V needs; make one "
+                           "with: (umask 077; %s %V)", path,
+                           &key->algorithm, ehr_key_recipe(key), path);
         return NGX_ERROR;
     }
 
@@ -332,9 +361,7 @@ ehr_key_fits(ngx_conf_t *cf, ngx_str_t *path, ehr_key_t *key)
 {
     char  group[64];
 
-    if (key->algorithm.len == 5
-        && ngx_memcmp(key->algorithm.data, "RS256", 5) == 0)
-    {
+    if (ehr_key_is(key, "RS256")) {
         if (EVP_PKEY_is_a(key->pkey, "RSA")
             && EVP_PKEY_get_bits(key->pkey) >= EHR_RSA_BITS_MIN)
         {
@@ -343,15 +370,12 @@ ehr_key_fits(ngx_conf_t *cf, ngx_str_t *path, ehr_key_t *key)
 
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "key file \"%V\" is not an RSA key of %d bits or "
-                           "more; make one with: (umask 077; openssl genpkey "
-                           "-algorithm RSA -pkeyopt rsa_keygen_bits:3072 "
-                           "-out %V)", path, EHR_RSA_BITS_MIN, path);
+                           "more; make one with: (umask 077; %s %V)",
+                           path, EHR_RSA_BITS_MIN, ehr_key_recipe(key), path);
         return NGX_ERROR;
     }
 
-    if (key->algorithm.len == 5
-        && ngx_memcmp(key->algorithm.data, "ES256", 5) == 0)
-    {
+    if (ehr_key_is(key, "ES256")) {
         if (EVP_PKEY_is_a(key->pkey, "EC")
             && EVP_PKEY_get_group_name(key->pkey, group, sizeof(group), NULL)
             && ngx_strcmp(group, "prime256v1") == 0)
@@ -361,9 +385,8 @@ ehr_key_fits(ngx_conf_t *cf, ngx_str_t *path, ehr_key_t *key)
 
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "key file \"%V\" is not an EC key on P-256; make "
-                           "one with: (umask 077; openssl genpkey -algorithm "
-                           "EC -pkeyopt ec_paramgen_curve:P-256 -out %V)",
-                           path, path);
+                           "one with: (umask 077; %s %V)",
+                           path, ehr_key_recipe(key), path);
         return NGX_ERROR;
     }
 
