@@ -302,22 +302,25 @@ ehr_login_record(ehr_request_t *req, ehr_login_t *login)
 static void
 ehr_login_recorded(ehr_request_t *req, ehr_batch_t *batch)
 {
+    ngx_int_t     rc;
     ngx_str_t     issued;
     PGresult     *result = batch->results[1];
     ehr_login_t  *login = req->state;
 
     /* deactivated, or of other roles, since the first step */
 
-    if (PQntuples(result) == 0
-        || ehr_tokens_roles(req, ehr_result_value(result, 0, 1),
+    rc = PQntuples(result)
+         ? ehr_tokens_roles(req, ehr_result_value(result, 0, 1),
                             login->audience)
-           != NGX_OK)
-    {
-        if (ehr_login_refuse(req, login) != NGX_OK) {
-            ehr_reply_message(req, NGX_HTTP_INTERNAL_SERVER_ERROR,
-                              EHR_MESSAGE_INTERNAL_ERROR);
-        }
+         : NGX_DECLINED;
 
+    if (rc == NGX_DECLINED && ehr_login_refuse(req, login) == NGX_OK) {
+        return;
+    }
+
+    if (rc != NGX_OK) {
+        ehr_reply_message(req, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                          EHR_MESSAGE_INTERNAL_ERROR);
         return;
     }
 

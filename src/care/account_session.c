@@ -105,13 +105,21 @@ ehr_refresh_start(ehr_request_t *req, ehr_audience_t audience)
 static void
 ehr_refresh_done(ehr_request_t *req, ehr_batch_t *batch)
 {
+    ngx_int_t       rc;
     PGresult       *result = batch->results[1];
     ehr_refresh_t  *refresh = req->state;
     const char     *status = PQgetvalue(result, 0, 0);
 
-    if (ngx_strcmp(status, "ok") == 0
-        && ehr_refresh_succeed(req, refresh, result) == NGX_OK)
-    {
+    rc = ngx_strcmp(status, "ok") == 0
+         ? ehr_refresh_succeed(req, refresh, result) : NGX_DECLINED;
+
+    if (rc == NGX_OK) {
+        return;
+    }
+
+    if (rc == NGX_ERROR) {
+        ehr_reply_message(req, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                          EHR_MESSAGE_INTERNAL_ERROR);
         return;
     }
 
@@ -131,6 +139,7 @@ static ngx_int_t
 ehr_refresh_succeed(ehr_request_t *req, ehr_refresh_t *refresh,
     PGresult *result)
 {
+    ngx_int_t  rc;
     ngx_str_t  session, user, email, issued;
 
     issued = ehr_result_value(result, 0, 6);
@@ -139,17 +148,21 @@ ehr_refresh_succeed(ehr_request_t *req, ehr_refresh_t *refresh,
     session = ehr_result_value(result, 0, 1);
     user = ehr_result_value(result, 0, 2);
 
+    rc = ehr_tokens_roles(req, ehr_result_value(result, 0, 3),
+                          refresh->audience);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     if (ehr_uuid_parse(&req->who.session, session.data, session.len)
         != NGX_OK
         || ehr_account_become(req, user) != NGX_OK
-        || ehr_tokens_roles(req, ehr_result_value(result, 0, 3),
-                            refresh->audience)
-           != NGX_OK
         || ehr_account_email(req, &user, ehr_result_value(result, 0, 4),
                              &email)
            != NGX_OK)
     {
-        return NGX_DECLINED;
+        return NGX_ERROR;
     }
 
     *ehr_uuid_print(req->who.session_text, &req->who.session) = '\0';
