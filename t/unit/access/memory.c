@@ -16,6 +16,8 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 
+#include "../../../src/access/encoding.h"
+#include "../../../src/access/hash.h"
 #include "../../../src/model/json_memory.h"
 #include "forge.h"
 #include "nginx_stubs.h"
@@ -265,10 +267,48 @@ fields_are_under_their_key(void **state)
 }
 
 
+/* HMAC-SHA256 of RFC 4231, test case 2: what is wrong each time alike shows. */
+static void
+hmacs_are_right(void **state)
+{
+    int          rc;
+    long         n;
+    u_char       mac[EHR_HMAC], right[EHR_HMAC];
+    ehr_bytes_t  part = { "what do ya want for nothing?", 28 };
+
+    static const u_char  expected[] =
+        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+
+    (void) state;
+    assert_int_equal(ehr_hex_decode(right, expected, EHR_HMAC), 0);
+
+    for (all_after = 0; all_after < 2; all_after++) {
+        for (n = 0; ; n++) {
+            left = n;
+            rc = ehr_hmac((u_char *) "Jefe", 4, &part, 1, mac);
+
+            if (rc == 0) {
+                assert_memory_equal(mac, right, EHR_HMAC);
+            }
+
+            if (were_enough()) {
+                assert_int_equal(rc, 0);
+                break;
+            }
+
+            assert_int_equal(ehr_hmac((u_char *) "Jefe", 4, &part, 1, mac),
+                             0);
+            assert_memory_equal(mac, right, EHR_HMAC);
+        }
+    }
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(hmacs_are_right),
         cmocka_unit_test(tokens_are_whole_or_not_there),
         cmocka_unit_test(fields_are_under_their_key),
     };
