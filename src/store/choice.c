@@ -19,7 +19,8 @@
 
 static ngx_uint_t ehr_choice_slow(ehr_connection_t *connection);
 static ehr_connection_t *ehr_choice_packed(ehr_pool_t *pool);
-static ngx_uint_t ehr_choice_load(ehr_connection_t *connection);
+static ngx_uint_t ehr_choice_load(ehr_connection_t *connection,
+    ngx_uint_t lengthy);
 static ngx_uint_t ehr_choice_calm(ehr_pool_t *pool);
 static ngx_uint_t ehr_choice_allows(ehr_pool_t *pool,
     ehr_connection_t *connection, ehr_batch_t *batch, ngx_uint_t calm);
@@ -102,13 +103,26 @@ ehr_choice_packed(ehr_pool_t *pool)
 
 
 /* What a batch has to expect on a connection: lengthy ones may wait for the
- * disk or a lock, and behind a slow batch comes whoever has no choice. */
+ * disk or a lock, and behind a slow batch comes whoever has no choice.  For a
+ * read, what is lengthy is worse than what is slow by now: it may just have
+ * begun to wait for a lock. */
 static ngx_uint_t
-ehr_choice_load(ehr_connection_t *connection)
+ehr_choice_load(ehr_connection_t *connection, ngx_uint_t lengthy)
 {
-    return connection->in_flight + connection->lengthy
-           + (ehr_choice_slow(connection) ? 2 * connection->pool->conf->pipeline
-                                        : 0);
+    ngx_uint_t  load, most;
+
+    load = connection->in_flight + connection->lengthy;
+    most = 2 * connection->pool->conf->pipeline;
+
+    if (ehr_choice_slow(connection)) {
+        load += most;
+    }
+
+    if (!lengthy && connection->lengthy) {
+        load += 2 * most;
+    }
+
+    return load;
 }
 
 
@@ -175,7 +189,8 @@ ehr_choice_least_loaded(ehr_pool_t *pool, ehr_batch_t *batch)
             && connection->in_flight < pool->conf->pipeline
             && (!lengthy || ehr_choice_allows(pool, connection, batch, calm))
             && (best == NULL
-                || ehr_choice_load(connection) <= ehr_choice_load(best)))
+                || ehr_choice_load(connection, lengthy)
+                   <= ehr_choice_load(best, lengthy)))
         {
             best = connection;
         }

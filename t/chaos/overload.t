@@ -124,7 +124,10 @@ sub others_go_on {
 
     cmp_ok scalar(@took), '>', 20, 'reads of other things go on';
     cmp_ok $took[$#took / 2], '<', 0.3, 'as quickly as ever';
-    is scalar(grep { $_->{status} != 200 } @$records), 0, 'all of them';
+    my @failed = grep { $_->{status} != 200 } @$records;
+    is scalar(@failed), 0, 'all of them' or diag map { sprintf
+        "%d %s, began at %.3f, ended at %.3f\n", @$_{qw(status said)},
+        map { $_ - $times[0][0] } @$_{qw(began ended)} } @failed;
 }
 
 sub outcome_unknown {
