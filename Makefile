@@ -4,7 +4,8 @@
 # make test     everything, from nothing (TESTS='t/a.t t/b.t' for some)
 # make soak     the tests under faults for longer (EHR_CHAOS_SECONDS=120 each,
 #               a million requests), the fuzz targets (EHR_FUZZ_SECONDS=600),
-#               and 10^8 steps of the engine (EHR_ENGINE_STEPS)
+#               and 10^8 steps of the engine (EHR_ENGINE_STEPS): two to three
+#               hours on two processors
 # make sanitize the same tests on nginx and module with ASan and UBSan
 # make bench    measurements against pgbench and plain nginx
 # make replay   110,527 real appointments, booked and proved (docs/replay.md);

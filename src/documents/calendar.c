@@ -7,6 +7,7 @@
 
 #include <libical/ical.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +15,14 @@
 
 #define EHR_CALENDAR_PRODUCT  "-//nginx-ehr//Appointments//EN"
 
+/* Ten times what an event takes while it is made. */
+#define EHR_CALENDAR_MEMORY  (64 * 1024)
+
 /* How often who subscribes should look again. */
 #define EHR_CALENDAR_REFRESH  "PT15M"
 
 
+static int ehr_calendar_begin(void);
 static struct icaltimetype ehr_calendar_time(int64_t seconds);
 static char *ehr_calendar_clean(const char *text);
 static void ehr_calendar_add(icalcomponent *component,
@@ -36,6 +41,25 @@ ehr_calendar_init(void)
 {
     icalerror_set_errors_are_fatal(0);
     (void) icaltimezone_get_utc_timezone();
+}
+
+
+/* Before each text: whether there is memory for it.  libical dies of most
+ * allocations that fail; what is asked for and given back here is there for
+ * it, since nothing else runs meanwhile. */
+
+static int
+ehr_calendar_begin(void)
+{
+    void *volatile  memory;     /* or the compiler knows better */
+
+    icalerror_clear_errno();
+    errno = 0;
+
+    memory = malloc(EHR_CALENDAR_MEMORY);
+    free(memory);
+
+    return memory != NULL;
 }
 
 
@@ -74,14 +98,13 @@ ehr_calendar_clean(const char *text)
 }
 
 
-/* A property that could not be made is remembered where libical remembers what
- * went wrong: see ehr_calendar_print(). */
+/* A property that could not be made shows at the end: ehr_calendar_print(). */
 
 static void
 ehr_calendar_add(icalcomponent *component, icalproperty *property)
 {
     if (property == NULL) {
-        icalerrno = ICAL_NEWFAILED_ERROR;
+        errno = ENOMEM;
         return;
     }
 
@@ -148,7 +171,8 @@ ehr_calendar_organizer(icalcomponent *component,
 
 
 /* The text; the component is used up.  NULL if any part of it is missing: an
- * event without its room or half a name is worse than none. */
+ * event without its room or half a name is worse than none.  libical forgets
+ * what went wrong while it goes on; malloc()'s word stays. */
 
 static char *
 ehr_calendar_print(icalcomponent *component)
@@ -158,7 +182,7 @@ ehr_calendar_print(icalcomponent *component)
     text = icalcomponent_as_ical_string_r(component);
     icalcomponent_free(component);
 
-    if (icalerrno != ICAL_NO_ERROR) {
+    if (icalerrno != ICAL_NO_ERROR || errno == ENOMEM) {
         free(text);
         return NULL;
     }
@@ -173,9 +197,7 @@ ehr_calendar_head(const char *name)
     char           *text, *tail, *clean;
     icalcomponent  *calendar;
 
-    icalerror_clear_errno();
-
-    calendar = icalcomponent_new_vcalendar();
+    calendar = ehr_calendar_begin() ? icalcomponent_new_vcalendar() : NULL;
     if (calendar == NULL) {
         return NULL;
     }
@@ -220,9 +242,7 @@ ehr_calendar_event(const ehr_calendar_event_t *event)
 {
     icalcomponent  *component;
 
-    icalerror_clear_errno();
-
-    component = icalcomponent_new_vevent();
+    component = ehr_calendar_begin() ? icalcomponent_new_vevent() : NULL;
     if (component == NULL) {
         return NULL;
     }

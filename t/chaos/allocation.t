@@ -1,9 +1,9 @@
 # Allocations fail at random, in nginx, in the module and in every library,
-# while clients sign in, read and write: a request may be refused or dropped, but no
-# worker dies, no write is half done or said to be done when it is not, or
-# stored other than it was sent, and all is well once there is memory again.
-# Only of calendars nobody asks meanwhile: libical 3.0 cannot write them without
-# memory (src/documents/README.md).
+# while clients sign in, read and write: a request may be refused or dropped,
+# but no worker dies, no write is half done or said to be done when it is not,
+# or stored other than it was sent, and all is well once there is memory again.
+# Only of calendars nobody asks meanwhile: libical 3.0 dies of an allocation that
+# fails alone (t/unit/documents/calendar_memory.c).
 
 use EHR::Test;
 use EHR::Test::Chaos;
