@@ -25,7 +25,8 @@ my ($first, $second) = my @beds = $hospital->rooms($ward, 1, 2);
 my ($stay, $other);
 
 ok until_engine_is_live(fresh()), 'the engine is live';
-ok wait_until(5, sub { metric('ehr_availability_room{of="beds",is="used"}')
+ok wait_until(5, sub {
+    $env->metric('ehr_availability_room{of="beds",is="used"}')
     == 2 }), 'it knows the beds';
 
 subtest 'the best bed' => sub {
@@ -34,7 +35,7 @@ subtest 'the best bed' => sub {
     my ($rich, $poor) = ($hospital->bed($room, bedNumber => '1',
         equipment => ['OXYGEN']), $hospital->bed($room, bedNumber => '2'));
     ok wait_until(5, sub {
-        metric('ehr_availability_room{of="beds",is="used"}') == 4 }),
+        $env->metric('ehr_availability_room{of="beds",is="used"}') == 4 }),
         'two more beds';
     my $held = held();
 
@@ -143,7 +144,7 @@ subtest 'many at once' => sub {
 };
 
 check_memory('after all of that');
-is metric('ehr_feed_loads_total'), 1, 'the feed took every change';
+is $env->metric('ehr_feed_loads_total'), 1, 'the feed took every change';
 
 subtest 'counts from memory' => sub {
     my $client = client('admin', $env);
@@ -162,10 +163,10 @@ for my $event (['a reload', sub { $env->reload }],
     ['a restart of PostgreSQL', sub { $env->restart_database('immediate');
         $env->wait_ready }])
 {
-    my $loads = metric('ehr_feed_loads_total');
+    my $loads = $env->metric('ehr_feed_loads_total');
     $event->[1]->();
-    wait_until(20, sub { (metric('ehr_feed_loads_total') || 0) > $loads
-        || (metric('ehr_feed_loads_total') || 0) < $loads });
+    wait_until(20, sub { ($env->metric('ehr_feed_loads_total') || 0) > $loads
+        || ($env->metric('ehr_feed_loads_total') || 0) < $loads });
     check_memory("after $event->[0]");
 }
 
@@ -175,7 +176,7 @@ subtest 'a zone too small' => sub {
     my $bigger = sub { zone_of($_[0]);
         ok until_engine_is_live(fresh()), "$_[0]: the engine is live" };
     my $missing = sub {
-        metric('ehr_availability_room{of="beds",is="missing"}') };
+        $env->metric('ehr_availability_room{of="beds",is="missing"}') };
 
     $env->sql("INSERT INTO ehr.beds (ward_room_id, bed_number)
         SELECT ward_room_id, 'more ' || n FROM ehr.beds,
@@ -192,7 +193,7 @@ subtest 'a zone too small' => sub {
 
     $bigger->("${needed}m");
     is $missing->(), 0, 'it does';
-    is metric('ehr_availability_room{of="beds",is="used"}'),
+    is $env->metric('ehr_availability_room{of="beds",is="used"}'),
         $env->sql('SELECT count(*) FROM ehr.beds WHERE deleted_at IS NULL'),
         'all beds are there';
 };
@@ -233,14 +234,12 @@ sub claims {
         . " AND coalesce(upper(c.during), 'infinity') > now()");
 }
 
-sub held  { return metric('ehr_availability_claims_total{answer="held"}') }
-sub taken { return metric('ehr_availability_claims_total{answer="taken"}') }
+sub held  { return answered('held') }
+sub taken { return answered('taken') }
 
-sub metric {
-    my ($name) = @_;
-    my ($value) = (fresh()->get('/metrics')->{body} || '')
-        =~ /^\Q$name\E (\S+)$/m;
-    return $value;
+sub answered {
+    my ($answer) = @_;
+    return $env->metric(qq(ehr_availability_claims_total{answer="$answer"}));
 }
 
 sub fresh { return EHR::Test::Client->new(port => $env->port) }

@@ -24,7 +24,7 @@ a_tick_waits_for_nobody();
 what_is_counted();
 two_nodes();
 a_death_in_the_middle();
-cmp_ok metric('ehr_bed_ticks_failed_total'), '>', 0,
+cmp_ok $env->metric('ehr_bed_ticks_failed_total'), '>', 0,
     'rounds that failed are counted';
 
 unlike read_file($env->database_log), qr/was not offered/,
@@ -393,17 +393,10 @@ sub a_tick_waits_for_nobody {
 
 # -- metrics ------------------------------------------------------------------
 
-sub metric {
-    my ($name) = @_;
-    my ($value) = EHR::Test::Client->new(port => $env->port)->get('/metrics')
-        ->{body} =~ /^\Q$name\E (\S+)$/m;
-    return $value;
-}
-
 # All of it is of the only node there was until now.
 sub what_is_counted {
     my ($ward, $bed) = ward(1);
-    my $ticks = metric('ehr_bed_ticks_total');
+    my $ticks = $env->metric('ehr_bed_ticks_total');
     set_bed($bed, 'CLEANING');
     my $passes = waiting(ward => $ward);
     set_bed($bed, 'AVAILABLE');
@@ -416,7 +409,7 @@ sub what_is_counted {
         my $count = sub { $env->sql("SELECT count(*) FROM ehr.bed_offers
             WHERE $of{$what}") };
         ok wait_until(10, sub {
-            metric("ehr_bed_offers_${what}_total") == $count->() }),
+            $env->metric("ehr_bed_offers_${what}_total") == $count->() }),
             "offers $what" or diag $count->();
         cmp_ok $count->(), '>', 0, 'there were some';
     }
@@ -425,8 +418,8 @@ sub what_is_counted {
                  WHERE o.admission_id = a.id AND o.outcome IS NULL)
             <> (a.offer_expires_at IS NOT NULL)::integer"), 0,
         'what is open is what is offered';
-    cmp_ok metric('ehr_bed_ticks_total'), '>', $ticks, 'rounds';
-    ok wait_until(10, sub { metric('ehr_beds{status="AVAILABLE"}') ==
+    cmp_ok $env->metric('ehr_bed_ticks_total'), '>', $ticks, 'rounds';
+    ok wait_until(10, sub { $env->metric('ehr_beds{status="AVAILABLE"}') ==
         $env->sql("SELECT count(*) FROM ehr.beds WHERE deleted_at IS NULL
             AND status = 'AVAILABLE'") }), 'beds by status';
 }

@@ -27,10 +27,10 @@ subtest 'what /ready and /metrics say' => sub {
 
     is $feed->{state}, 'live', 'its state';
     like $feed->{lagMilliseconds}, qr/^\d+$/, 'its lag';
-    is metric('ehr_availability_room{of="resources",is="used"}'),
+    is $env->metric('ehr_availability_room{of="resources",is="used"}'),
         @{ $place->{doctors} } + @{ $place->{rooms} },
         'doctors and rooms are known, patients are not';
-    is metric('ehr_feed_loads_total'), 1, 'one load';
+    is $env->metric('ehr_feed_loads_total'), 1, 'one load';
 };
 
 subtest 'a booking by direct SQL' => sub {
@@ -55,25 +55,25 @@ subtest 'a booking by direct SQL' => sub {
 };
 
 subtest 'schedules' => sub {
-    my $before = metric('ehr_feed_reloads_total');
+    my $before = $env->metric('ehr_feed_reloads_total');
 
     $env->sql_owner("UPDATE ehr.doctor_schedules SET slot_minutes = 20"
         . " WHERE doctor_id = '$second'");
-    wait_until(sub { metric('ehr_feed_reloads_total') == $before + 1 },
+    wait_until(sub { $env->metric('ehr_feed_reloads_total') == $before + 1 },
         'a schedule that changes is read once for all its rows');
 
-    $before = metric('ehr_feed_reloads_total');
+    $before = $env->metric('ehr_feed_reloads_total');
     $env->sql_owner("UPDATE ehr.clinics SET time_zone = 'Europe/Lisbon'"
         . " WHERE id = '$place->{clinic}'");
-    wait_until(sub { metric('ehr_feed_reloads_total')
+    wait_until(sub { $env->metric('ehr_feed_reloads_total')
         == $before + @{ $place->{doctors} } },
         'and those of a clinic when its time zone does');
 
-    $before = metric('ehr_feed_reloads_total');
+    $before = $env->metric('ehr_feed_reloads_total');
     $env->sql_owner("UPDATE ehr.clinics SET phone = '+1 555 0100'"
         . " WHERE id = '$place->{clinic}'");
     sleep 0.5;
-    is metric('ehr_feed_reloads_total'), $before,
+    is $env->metric('ehr_feed_reloads_total'), $before,
         'but not for its telephone number';
 };
 
@@ -82,7 +82,7 @@ subtest 'access that ends' => sub {
 };
 
 subtest 'reload' => sub {
-    my $loads = metric('ehr_feed_loads_total');
+    my $loads = $env->metric('ehr_feed_loads_total');
     my $owner = owner();
 
     $env->reload;
@@ -91,7 +91,7 @@ subtest 'reload' => sub {
 };
 
 subtest 'the owner is killed' => sub {
-    my $loads = metric('ehr_feed_loads_total');
+    my $loads = $env->metric('ehr_feed_loads_total');
     my $owner = owner();
 
     kill 'KILL', $owner;
@@ -100,7 +100,7 @@ subtest 'the owner is killed' => sub {
 };
 
 subtest 'PostgreSQL is restarted' => sub {
-    my $loads = metric('ehr_feed_loads_total');
+    my $loads = $env->metric('ehr_feed_loads_total');
 
     $env->restart_database('immediate');
     $env->wait_ready;
@@ -108,7 +108,7 @@ subtest 'PostgreSQL is restarted' => sub {
 };
 
 subtest 'a transaction that writes is open at the start' => sub {
-    my $loads = metric('ehr_feed_loads_total');
+    my $loads = $env->metric('ehr_feed_loads_total');
     my $writer = background("BEGIN; UPDATE ehr.doctors"
         . " SET experience_years = 1 WHERE id = '$second';"
         . ' SELECT pg_sleep(4); COMMIT');
@@ -143,11 +143,12 @@ subtest 'the feed is frozen' => sub {
 
 subtest 'hours that the feed has not shown yet' => sub {
     my $admin = client('admin', $env);
-    my $known = metric('ehr_availability_room{of="resources",is="used"}');
+    my $known = $env->metric('ehr_availability_room{of="resources",is="used"}');
     my $new = $admin->post('/api/v1/doctors', json => { firstName => 'New',
         lastName => 'Hours', licenseNumber => 'N-1',
         clinicIds => [$place->{clinic}] })->{data}{id};
-    wait_until(sub { metric('ehr_availability_room{of="resources",is="used"}')
+    wait_until(sub {
+        $env->metric('ehr_availability_room{of="resources",is="used"}')
         == $known + 1 }, 'the engine knows the doctor');
 
     my $sender = walsender();
@@ -222,7 +223,7 @@ sub midnight {
     wait_until(sub { pages() == 3 }, 'after midnight they are');
     system_sql("SELECT ehr.appointment_cancel('$gone', NULL, 'Test')");
     wait_until(sub { pages() == 2 }, 'and followed');
-    is metric('ehr_feed_loads_total'), 1, 'without loading all anew';
+    is $env->metric('ehr_feed_loads_total'), 1, 'without loading all anew';
     ok live(), 'it is live';
 
     # the third day: what is over is forgotten
@@ -241,14 +242,8 @@ sub feed {
 
 sub live { return engine_is_live(fresh()) }
 
-sub metric {
-    my ($name) = @_;
-    my ($value) = fresh()->get('/metrics')->{body} =~ /^\Q$name\E (\S+)$/m;
-    return $value;
-}
-
 # Days of a doctor on which something is busy, as far as the engine knows.
-sub pages { return metric('ehr_availability_room{of="pages",is="used"}') }
+sub pages { return $env->metric('ehr_availability_room{of="pages",is="used"}') }
 
 sub wait_until {
     my ($code, $name) = @_;
@@ -262,7 +257,7 @@ sub came_back {
     my ($loads) = @_;
     my $began = time();
 
-    wait_until(sub { (metric('ehr_feed_loads_total') || 0) > $loads
+    wait_until(sub { ($env->metric('ehr_feed_loads_total') || 0) > $loads
         && live() }, 'the feed is live again');
     note sprintf 'after %.2f s', time() - $began;
 }

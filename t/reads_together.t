@@ -38,13 +38,12 @@ subtest 'who asks together sees what is theirs' => sub {
             qw(own foreign none) } (sort keys %token) x 10));
     }
     cmp_ok rows() - $rows, '<', $number / 2, 'in fewer rows than reads';
-    my $together = metric('ehr_reads_together_total');
+    my $together = $env->metric('ehr_reads_together_total');
     cmp_ok $together, '>', 60, 'many of them in transactions of many';
-    cmp_ok metric('ehr_read_transactions_total')
-        - metric('ehr_read_transactions_failed_total'), '<', $together / 2,
-        'which are fewer';
-    cmp_ok metric('ehr_read_transactions_failed_total'), '>', 0,
-        'some of which were rolled back';
+    my $failed = $env->metric('ehr_read_transactions_failed_total');
+    cmp_ok $env->metric('ehr_read_transactions_total') - $failed, '<',
+        $together / 2, 'which are fewer';
+    cmp_ok $failed, '>', 0, 'some of which were rolled back';
     my ($status, $said) = $env->verify_audit;
     is $status, 0, "and signed as they should be: $said";
 };
@@ -144,15 +143,9 @@ sub ask {
 
 sub request {
     my ($asked) = @_;
-    return { %$asked, method => 'GET', path => "/patients/$patient{$asked->{what}}",
-        token => $token{$asked->{who}},
+    return { %$asked, method => 'GET', token => $token{$asked->{who}},
+        path => "/patients/$patient{$asked->{what}}",
         request => sprintf('together-%d-%05d', $$, ++$number) };
-}
-
-sub metric {
-    my ($name) = @_;
-    my $page = client(undef, $env)->get('/metrics')->{body};
-    return $page =~ /^$name (\d+)$/m ? $1 : die "no $name\n";
 }
 
 sub rows {

@@ -218,7 +218,7 @@ is $anonymous->sign_in(@setup{qw(email password)})->{status}, 401,
 # -- many logins at once leave the rest alone
 
 my $reader = $accounts->client('doctor');
-my $before = metric('ehr_password_rejected_total');
+my $before = $env->metric('ehr_password_rejected_total');
 my (@reads, @slow);
 my @logins = together($env, 60, 'POST', '/api/v1/auth/login', json => {
     email => $accounts->{users}{pharmacist}{email}, password => $password },
@@ -238,7 +238,7 @@ ok $count{200} >= 4, 'as many as may wait are let in' or diag explain \%count;
 is_deeply [grep { $_->{status} == 503
     && ($_->{headers}{'retry-after'} || '') !~ /^\d+$/ } @logins], [],
     'the others are told when to come again';
-is metric('ehr_password_rejected_total') - $before, $count{503},
+is $env->metric('ehr_password_rejected_total') - $before, $count{503},
     'and counted';
 is_deeply [grep { $_ != 200 } @reads], [], 'reads go on meanwhile';
 ok median(@slow) < 0.5, sprintf 'quickly (%.3f s)', median(@slow);
@@ -396,11 +396,6 @@ sub told {
 }
 
 sub median { return (sort { $a <=> $b } @_)[@_ / 2] }
-
-sub metric {
-    my ($name) = @_;
-    return $anonymous->get('/metrics')->{body} =~ /^$name (\d+)/m ? $1 : 0;
-}
 
 # The tables in which the application changes rows without an actor.
 sub changed_by_hand {

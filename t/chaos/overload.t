@@ -17,7 +17,7 @@ subtest 'pool exhausted and queue full' => sub {
     is $answer->{status}, 503, 'another request is refused';
     ok $answer->{headers}{'retry-after'}, 'and told when to come again';
     cmp_ok $answer->{seconds}, '<', 1.5, 'at once';
-    cmp_ok metric($env, 'ehr_database_rejected_total'), '>', 0,
+    cmp_ok $env->metric('ehr_database_rejected_total'), '>', 0,
         'rejections are counted';
     my $released = time();
     release($lock);
@@ -136,8 +136,3 @@ sub outcome_unknown {
         'writes past the deadline are told that nobody knows';
 }
 
-sub metric {
-    my ($env, $name) = @_;
-    my $page = client(undef, $env)->get('/metrics')->{body};
-    return $page =~ /^\Q$name\E(?:\{\})? (\d+)/m ? $1 : -1;
-}

@@ -36,6 +36,7 @@ package EHR::Test::Environment;
 
 use strict;
 use warnings;
+use EHR::Test::Client;
 use EHR::Test::Process qw(top run_command must_run free_port read_file
     write_file);
 use EHR::Test::Session;
@@ -421,6 +422,15 @@ sub wait_ready {
 
     die "$self->{name} is not ready: $err\n"
         . tail(read_file($self->error_log)) if $status;
+}
+
+# The value that /metrics has now, by its name with its labels; undef if it is
+# not there.
+sub metric {
+    my ($self, $name) = @_;
+    my $page = EHR::Test::Client->new(port => $self->port)->get('/metrics')
+        ->{body} || '';
+    return $page =~ /^\Q$name\E (\S+)$/m ? $1 : undef;
 }
 
 sub master_pid {
