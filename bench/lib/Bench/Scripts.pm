@@ -48,18 +48,40 @@ sub select {
 # durable before anybody is answered.
 sub audited_select {
     my ($self) = @_;
-    my ($constant, $zeros) = ('019aa000-0000-7000-8000-000000000000', '0' x 64);
-    my $actor = $self->{hospital}->actor;
-    my $line = join '\n', $constant, $actor, '2026-11-21T04:38:11.000Z',
-        '127.0.0.1', '', 'GET', '/patients/{id}', 'patients', '';
-    my $id = "'00000000-0000-7000-8000-' || :patient";
-    my $audit = fill($self->{audit}, 'gen_random_uuid()',
-        "(E'$line' || $id || E'\\n' || $id || E'\\n0000000000000000')",
-        "'$zeros'", "'{$actor}'", "('{' || $id || '}')", 0);
 
     return { name => 'audited-select', script => join '', $draw,
         pipeline($self->begin(''), $self->read_statement),
-        pipeline(begin_as('', 'system', ''), $audit) };
+        pipeline($self->audit('patient')) };
+}
+
+# So many of them as a worker sends them: one audit row, one transaction.
+sub gathered_select {
+    my ($self, $n) = @_;
+    my @patients = map { "patient$_" } 1 .. $n;
+
+    return { name => "gathered-select-$n", script => join '',
+        (map { $draw =~ s/patient/$_/r } @patients),
+        pipeline((map { $self->begin(''), $self->read_statement =~
+            s/:patient\b/:$_/r } @patients), $self->audit(@patients)) };
+}
+
+# Writes the row of reads of these variables' patients.
+sub audit {
+    my ($self, @patients) = @_;
+    my ($constant, $zeros) = ('019aa000-0000-7000-8000-000000000000', '0' x 64);
+    my $actor = $self->{hospital}->actor;
+    my $line = join '\n', $constant, $actor, '2026-11-21T04:38:11.000Z',
+        '127.0.0.1', '', 'GET', '/patients/{id}', 'patients', $constant,
+        $constant, '0' x 16;
+    my $reads = join '\f', ($line) x @patients;
+    my $ids = join " || ',' || ",
+        map { "'00000000-0000-7000-8000-' || :$_" } @patients;
+
+    return begin_as('', 'system', ''), fill($self->{audit},
+        # as a worker's, ascending
+        "(lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint),"
+            . " 12, '0') || right(gen_random_uuid()::text, 23))::uuid",
+        "E'$reads'", "'$zeros'", "'{$actor}'", "('{' || $ids || '}')", 0);
 }
 
 sub insert {
