@@ -22,6 +22,7 @@ a_plan_lapses();
 nobody_is_passed_over();
 a_tick_waits_for_nobody();
 what_is_counted();
+free_in_a_round();
 two_nodes();
 a_death_in_the_middle();
 cmp_ok $env->metric('ehr_bed_ticks_failed_total'), '>', 0,
@@ -453,6 +454,34 @@ sub two_nodes {
     logs_clean($other);
     $other->stop_nginx;
     as_system("SELECT ehr.admission_cancel('$_', NULL, 'Over')") for @line;
+}
+
+# A bed comes free for the first in line after a round has looked for one, and
+# before it comes to the last.
+sub free_in_a_round {
+    my ($ward, $bed) = ward(1);
+    my ($other, $free) = ward(1);
+    set_bed($_, 'CLEANING') for $bed, $free;
+    my ($first, $between, $last)
+        = map { waiting(ward => $_) } $ward, $other, $ward;
+
+    $env->sql("CREATE FUNCTION public.pause() RETURNS trigger LANGUAGE plpgsql
+        AS \$\$ BEGIN PERFORM pg_sleep(1); RETURN NULL; END \$\$;
+        CREATE TRIGGER pause AFTER INSERT ON ehr.bed_offers FOR EACH ROW
+        WHEN (NEW.admission_id = '$between') EXECUTE FUNCTION public.pause()");
+    behind_their_back("UPDATE ehr.beds SET status = 'AVAILABLE'
+        WHERE id = '$free'");
+    ok wait_until(20, sub { $env->sql("SELECT count(*) FROM pg_stat_activity
+        WHERE wait_event = 'PgSleep'") > 0 }), 'in the middle of a round';
+    set_bed($bed, 'AVAILABLE');
+    is bed($bed), 'AVAILABLE', 'a bed comes free';
+    ok wait_until(10, sub { bed($bed) ne 'AVAILABLE' }), 'and is offered';
+    is bed($bed), "RESERVED for $first", 'to who is first in line';
+    is stay($last), 'WAITING', 'not to who was next in the round';
+    $env->sql('DROP TRIGGER pause ON ehr.bed_offers;
+        DROP FUNCTION public.pause()');
+    as_system("SELECT ehr.admission_cancel('$_', NULL, 'Over')")
+        for $first, $between, $last;
 }
 
 # Ticks so many times in a process of its own.
