@@ -6,6 +6,7 @@
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use EHR::Test;
+use EHR::Test::BedEngine qw(until_fed);
 use EHR::Test::Booking;
 use EHR::Test::Client;
 use EHR::Test::Inpatient;
@@ -104,6 +105,7 @@ subtest 'the board of a ward' => sub {
     my ($ward, $elsewhere) = map { $hospital->ward } 1 .. 2;
     my @beds = $hospital->rooms($ward, 1, 3);
     my ($there) = $hospital->rooms($elsewhere, 1, 1);
+    ok until_fed($env, client(undef, $env)), 'what was made is told of';
     my $stream = listen_to('nurse', "ward=$ward");
     my $other = listen_to('nurse', "ward=$elsewhere");
     my $told = qr/event: ward\ndata: \{"wardId":"$ward"\}\n\n/;

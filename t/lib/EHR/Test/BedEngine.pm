@@ -32,6 +32,7 @@ use Test::More ();
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(check_bed_engine);
+our @EXPORT_OK = qw(until_fed);
 
 my $more = Test::More->builder;
 
@@ -93,6 +94,8 @@ sub compared {
 
 # -- the feed -----------------------------------------------------------------
 
+# Waits until a node's feed has brought all that is committed by now, as beds
+# that are counted show, of which it makes one.
 sub until_fed {
     my ($env, $client) = @_;
     my $room = $env->{unwanted} ||= do {
