@@ -28,6 +28,7 @@ $env->sql_owner("UPDATE ehr.patients SET user_id ="
     . " '$accounts->{users}{patient}{id}' WHERE id = '$patient'");
 ok until_engine_is_live(EHR::Test::Client->new(port => $env->port)),
     'the feed is live';
+ok until_fed($env, client(undef, $env)), 'and what was made is told of';
 
 subtest 'free slots of a doctor' => sub {
     my $any = listen_to('portal', "doctor=$doctor");
@@ -105,7 +106,7 @@ subtest 'the board of a ward' => sub {
     my ($ward, $elsewhere) = map { $hospital->ward } 1 .. 2;
     my @beds = $hospital->rooms($ward, 1, 3);
     my ($there) = $hospital->rooms($elsewhere, 1, 1);
-    ok until_fed($env, client(undef, $env)), 'what was made is told of';
+    ok until_fed($env, client(undef, $env)), 'what was made before is told of';
     my $stream = listen_to('nurse', "ward=$ward");
     my $other = listen_to('nurse', "ward=$elsewhere");
     my $told = qr/event: ward\ndata: \{"wardId":"$ward"\}\n\n/;
