@@ -10,6 +10,10 @@
 #include "housekeeping.h"
 
 
+/* After this part of that time without a pulse nobody relies on hearing of
+ * revocations, which have to be known within a second. */
+#define EHR_FEED_DOUBT  4
+
 /* Pulses in the time after which what is known is stale. */
 #define EHR_FEED_PULSES  8
 
@@ -142,7 +146,8 @@ ehr_feed_is_live(void)
 {
     return ehr_feed.live
            && ehr_monotonic_us() - ehr_availability->feed.known
-              < (uint64_t) ehr_worker.conf->feed_stale * 1000;
+              < (uint64_t) ehr_worker.conf->feed_stale * 1000
+                / EHR_FEED_DOUBT;
 }
 
 
