@@ -1,4 +1,4 @@
-/* build: src/access/field_cipher.c src/access/token.c src/access/token_sign.c src/access/signature.c src/access/encoding.c src/access/hash.c src/access/random.c src/model/json_memory.c t/unit/access/forge.c t/unit/access/nginx_stubs.c -ljansson -lcrypto -lcmocka -Wl,--wrap=malloc,--wrap=realloc */
+/* build: src/access/field_cipher.c src/access/token.c src/access/token_sign.c src/access/signature.c src/access/encoding.c src/access/hash.c src/access/random.c src/model/json_memory.c t/unit/access/forge.c t/unit/access/nginx_stubs.c -ljansson -lcrypto -lcmocka @t/unit/memory */
 
 /*
  * Without memory: each allocation fails, ours, jansson's and OpenSSL's, alone
@@ -19,50 +19,12 @@
 #include "../../../src/access/encoding.h"
 #include "../../../src/access/hash.h"
 #include "../../../src/model/json_memory.h"
+#include "../memory.h"
 #include "forge.h"
 #include "nginx_stubs.h"
 
 
 static forge_t  forge;
-static long     left = -1;      /* allocations before one fails; -1: none does */
-static int      all_after, lacked;
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-
-static int
-fails(void)
-{
-    if (left == 0) {
-        left = all_after ? 0 : -1;
-        lacked = 1;
-        errno = ENOMEM;
-        return 1;
-    }
-
-    if (left > 0) {
-        left--;
-    }
-
-    return 0;
-}
-
-
-void *
-__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-
-void *
-__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
 
 
 static void *
@@ -120,10 +82,8 @@ read_token(ngx_str_t *token)
 static int
 were_enough(void)
 {
-    int  enough = !lacked;
+    int  enough = !memory_comes_back();
 
-    left = -1;
-    lacked = 0;
     assert_int_equal(ERR_peek_error(), 0);
 
     return enough;
@@ -133,14 +93,14 @@ were_enough(void)
 /* How many allocations a signature takes.  What OpenSSL can do without one
  * may be whole nevertheless, and what failed leaves nothing behind. */
 static long
-each_of_signing_fails(void)
+each_of_signing_fails(int all_after)
 {
     long       n;
     ngx_int_t  rc;
     ngx_str_t  token;
 
     for (n = 0; ; n++) {
-        left = n;
+        memory_fails_after(n, all_after);
         rc = sign(&token);
 
         if (were_enough()) {
@@ -159,7 +119,7 @@ each_of_signing_fails(void)
 
 
 static long
-each_of_reading_fails(void)
+each_of_reading_fails(int all_after)
 {
     long                n;
     ngx_str_t           token;
@@ -168,7 +128,7 @@ each_of_reading_fails(void)
     assert_int_equal(sign(&token), NGX_OK);
 
     for (n = 0; ; n++) {
-        left = n;
+        memory_fails_after(n, all_after);
         result = read_token(&token);
 
         if (were_enough()) {
@@ -185,15 +145,15 @@ each_of_reading_fails(void)
 static void
 tokens_are_whole_or_not_there(void **state)
 {
-    int  key;
+    int  key, all_after;
 
     (void) state;
 
     for (all_after = 0; all_after < 2; all_after++) {
         for (key = 0; key < 3; key++) {
             forge.conf.signer = &forge.keys[key];
-            assert_true(each_of_signing_fails() > 20);
-            assert_true(each_of_reading_fails() > 20);
+            assert_true(each_of_signing_fails(all_after) > 20);
+            assert_true(each_of_reading_fails(all_after) > 20);
         }
     }
 }
@@ -235,7 +195,7 @@ assert_opens(const u_char *data)
 static void
 fields_are_under_their_key(void **state)
 {
-    int        version, enough;
+    int        version, enough, all_after;
     long       n;
     u_char     data[sizeof(FIELD) + EHR_CIPHER_OVERHEAD];
     ngx_int_t  rc;
@@ -247,7 +207,7 @@ fields_are_under_their_key(void **state)
             for (n = 0; ; n++) {
                 assert_int_equal(encrypt(3 - version, data), NGX_OK);
 
-                left = n;
+                memory_fails_after(n, all_after);
                 rc = encrypt(version, data);
                 enough = were_enough();
 
@@ -271,7 +231,7 @@ fields_are_under_their_key(void **state)
 static void
 hmacs_are_right(void **state)
 {
-    int          rc;
+    int          rc, all_after;
     long         n;
     u_char       mac[EHR_HMAC], right[EHR_HMAC];
     ehr_bytes_t  part = { "what do ya want for nothing?", 28 };
@@ -284,7 +244,7 @@ hmacs_are_right(void **state)
 
     for (all_after = 0; all_after < 2; all_after++) {
         for (n = 0; ; n++) {
-            left = n;
+            memory_fails_after(n, all_after);
             rc = ehr_hmac((u_char *) "Jefe", 4, &part, 1, mac);
 
             if (rc == 0) {

@@ -1,4 +1,4 @@
-/* build: src/documents/calendar.c -l:libical.a -licui18n -licuuc -lpthread -lcmocka -Wl,--wrap=malloc,--wrap=realloc,--wrap=calloc,--wrap=strdup,--wrap=free */
+/* build: src/documents/calendar.c -l:libical.a -licui18n -licuuc -lpthread -lcmocka @t/unit/memory */
 
 /*
  * Calendars without memory.  Each allocation fails, alone or with all that
@@ -8,8 +8,6 @@
 
 #include "../../../src/documents/calendar.h"
 
-#include <errno.h>
-#include <malloc.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -18,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
+
+#include "../memory.h"
 
 
 enum { WHOLE, ABSENT, DIED, OUTCOMES, WRONG };
@@ -32,107 +32,12 @@ static const ehr_calendar_event_t  visit = {
     .organizer = "Clínica \"Norte\": Madrid",
 };
 
-static long  left = -1;         /* allocations before one fails; -1: none does */
-static int   all_after, lacked;
-static long  room = -1;         /* bytes that are left; -1: as many as wanted */
-
-void __real_free(void *block);
-void __wrap_free(void *block);
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-char *__real_strdup(const char *text);
-char *__wrap_strdup(const char *text);
-
 
 /* Deaths are looked at here. */
 const char *
 __asan_default_options(void)
 {
     return "handle_segv=0";
-}
-
-
-static int
-fails(size_t size)
-{
-    if (room >= 0 && (long) size > room) {
-        lacked = 1;
-        errno = ENOMEM;
-        return 1;
-    }
-
-    if (left == 0) {
-        left = all_after ? 0 : -1;
-        lacked = 1;
-        errno = ENOMEM;
-        return 1;
-    }
-
-    if (left > 0) {
-        left--;
-    }
-
-    return 0;
-}
-
-
-static void *
-given(void *block)
-{
-    if (room >= 0) {
-        room -= malloc_usable_size(block);
-    }
-
-    return block;
-}
-
-
-void
-__wrap_free(void *block)
-{
-    if (room >= 0) {
-        room += malloc_usable_size(block);
-    }
-
-    __real_free(block);
-}
-
-
-void *
-__wrap_malloc(size_t size)
-{
-    return fails(size) ? NULL : given(__real_malloc(size));
-}
-
-
-void *
-__wrap_calloc(size_t n, size_t size)
-{
-    return fails(n * size) ? NULL : given(__real_calloc(n, size));
-}
-
-
-void *
-__wrap_realloc(void *old, size_t size)
-{
-    if (fails(size)) {
-        return NULL;
-    }
-
-    room += (room >= 0) ? (long) malloc_usable_size(old) : 0;
-
-    return given(__real_realloc(old, size));
-}
-
-
-char *
-__wrap_strdup(const char *text)
-{
-    return fails(strlen(text) + 1) ? NULL : given(__real_strdup(text));
 }
 
 
@@ -144,10 +49,11 @@ make(int head)
 }
 
 
-/* What becomes of it when allocation `n` fails, or when there are `bytes` of
- * memory (-1: enough of both); *enough: none failed. */
+/* What becomes of it when allocation `n` fails (and all after it), or when
+ * there are `bytes` of memory (-1: enough of both); *enough: none failed. */
 static int
-outcome(int head, const char *whole, long n, long bytes, int *enough)
+outcome(int head, const char *whole, long n, int all_after, long bytes,
+    int *enough)
 {
     int    status;
     char  *text;
@@ -161,12 +67,12 @@ outcome(int head, const char *whole, long n, long bytes, int *enough)
         signal(SIGSEGV, SIG_DFL);
         signal(SIGABRT, SIG_DFL);
 
-        left = n;
-        room = bytes;
+        memory_fails_after(n, all_after);
+        memory_ends_after(bytes);
         text = make(head);
-        left = room = -1;
+        *enough = !memory_comes_back();
         status = text == NULL ? ABSENT : strcmp(text, whole) ? WRONG : WHOLE;
-        _exit(status + (lacked ? 0 : 16));
+        _exit(status + (*enough ? 16 : 0));
     }
 
     assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -184,7 +90,7 @@ outcome(int head, const char *whole, long n, long bytes, int *enough)
 static void
 texts_are_never_half_there(void **state)
 {
-    int    head, enough, was, seen[OUTCOMES] = { 0 };
+    int    head, all_after, enough, was, seen[OUTCOMES] = { 0 };
     long   n;
     char  *whole;
 
@@ -198,7 +104,7 @@ texts_are_never_half_there(void **state)
             enough = 0;
 
             for (n = 0; !enough; n++) {
-                was = outcome(head, whole, n, -1, &enough);
+                was = outcome(head, whole, n, all_after, -1, &enough);
                 assert_in_range(was, WHOLE, DIED);
                 seen[was]++;
             }
@@ -227,7 +133,7 @@ nobody_dies_of_the_end_of_memory(void **state)
         enough = 0;
 
         for (bytes = 0; !enough; bytes += 512) {
-            was = outcome(head, whole, -1, bytes, &enough);
+            was = outcome(head, whole, -1, 0, bytes, &enough);
             assert_int_equal(was, enough ? WHOLE : ABSENT);
         }
 

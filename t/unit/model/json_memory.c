@@ -1,4 +1,4 @@
-/* build: src/model/json_memory.c -ljansson -lcmocka -Wl,--wrap=malloc */
+/* build: src/model/json_memory.c -ljansson -lcmocka @t/unit/memory */
 
 /*
  * Reading JSON while each allocation in turn fails: a whole text or none,
@@ -15,47 +15,23 @@
 #include <cmocka.h>
 
 #include "model/json_memory.h"
-
-
-static long  left = -1;         /* allocations until one fails; -1: never */
-static int   all_after;         /* those behind it fail, too */
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-
-
-void *
-__wrap_malloc(size_t size)
-{
-    if (left == 0) {
-        left = all_after ? 0 : -1;
-        return NULL;
-    }
-
-    if (left > 0) {
-        left--;
-    }
-
-    return __real_malloc(size);
-}
+#include "../memory.h"
 
 
 /* Returns how many allocations failed before the text could be read. */
 static long
-each_fails(const char *text, int all)
+each_fails(const char *text, int all_after)
 {
     char          *again;
     long           n;
     json_t        *json;
     json_error_t   error;
 
-    all_after = all;
-
     for (n = 0; ; n++) {
-        left = n;
+        memory_fails_after(n, all_after);
         errno = 0;
         json = ehr_json_load(text, strlen(text), 0, &error);
-        left = -1;
+        memory_comes_back();
 
         if (json) {
             break;
@@ -113,10 +89,9 @@ the_reserve_is_exhausted(void **state)
     text[n - 1] = '"';
     text[n] = '\0';
 
-    all_after = 1;
-    left = 0;
+    memory_fails_after(0, 1);
     assert_null(ehr_json_load(text, n, JSON_DECODE_ANY, &error));
-    left = -1;
+    memory_comes_back();
 
     assert_int_equal(json_error_code(&error), json_error_out_of_memory);
     free(text);
