@@ -174,10 +174,10 @@ static ngx_command_t  ehr_commands[] = {
       NULL },
 
     { ngx_string("ehr_audit_key"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ehr_conf_key,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ehr_conf_audit_key,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ehr_main_conf_t, keys.audit_key),
+      0,
       NULL },
 
     { ngx_string("ehr_audit_head"),
@@ -292,6 +292,9 @@ ehr_create_main_conf(ngx_conf_t *cf)
         || ngx_array_init(&conf->keys.keys, cf->pool, 2, sizeof(ehr_key_t))
            != NGX_OK
         || ngx_array_init(&conf->keys.index_keys, cf->pool, EHR_INDEX_KEYS,
+                          sizeof(ehr_key_t))
+           != NGX_OK
+        || ngx_array_init(&conf->keys.audit_keys, cf->pool, 2,
                           sizeof(ehr_key_t))
            != NGX_OK)
     {
@@ -408,7 +411,7 @@ ehr_conf_check(ngx_conf_t *cf, ehr_main_conf_t *conf)
         return EHR_INVALID("ehr: \"ehr_index_key\" is missing");
     }
 
-    if (conf->keys.audit_key.secret.len == 0) {
+    if (conf->keys.audit_key == NULL) {
         return EHR_INVALID("ehr: \"ehr_audit_key\" is missing");
     }
 

@@ -46,7 +46,7 @@ ngx_int_t ehr_random_token(u_char *out, size_t n);
  */
 typedef struct {
     ngx_str_t           id;             /* kid, or the version in decimal */
-    ngx_uint_t          version;        /* field and index keys: 1 to 255 */
+    ngx_uint_t          version;        /* all but JWT: 1 to 255 */
     ngx_str_t           secret;         /* raw bytes; none for RS/ES */
     ngx_str_t           algorithm;      /* JWT only: HS256 RS256 ES256 */
     void               *pkey;           /* JWT RS/ES: EVP_PKEY * */
@@ -67,15 +67,19 @@ ngx_int_t ehr_key_read_jwt(ngx_conf_t *cf, ngx_str_t *path, ehr_key_t *key);
 
 /* -- field encryption (field_cipher.c) ------------------------------------- */
 
+/* Of ehr_key_t, each by version. */
 typedef struct {
-    ngx_array_t         keys;           /* of ehr_key_t, field keys */
-    ehr_key_t          *current;        /* highest version */
-    ngx_array_t         index_keys;     /* of ehr_key_t, by version: blind
-                                           indexes, hashes of bodies */
-    ehr_key_t           audit_key;
+    ngx_array_t         keys;           /* field keys */
+    ehr_key_t          *current;        /* the last of them */
+    ngx_array_t         index_keys;     /* blind indexes, hashes of bodies */
+    ngx_array_t         audit_keys;
+    ehr_key_t          *audit_key;      /* the last of them: it signs */
 } ehr_field_keys_t;
 
 #define EHR_INDEX_KEYS  2
+
+/* The one of this version; NULL if it is not configured. */
+ehr_key_t *ehr_key_of_version(const ngx_array_t *keys, ngx_uint_t version);
 
 /* version byte, 12 nonce, ciphertext, 16 tag */
 #define EHR_CIPHER_OVERHEAD  29
@@ -354,15 +358,25 @@ uint64_t ehr_metrics_counter(ehr_shared_t *shared, ehr_counter_t counter);
 
 /* -- audit (audit.c) ------------------------------------------------------- */
 
-#define EHR_AUDIT_MAC  64
+#define EHR_AUDIT_MAC        64
+#define EHR_AUDIT_SIGNATURE  (sizeof("255:") - 1 + EHR_AUDIT_MAC)
 
 /*
- * HMAC-SHA256 under the audit key, hex (not terminated), of the parts one
- * after the other: what the worker knows of a request, of reads, of a segment.
+ * HMAC-SHA256 under an audit key, hex (not terminated), of the parts, at most
+ * EHR_AUDIT_PARTS, one after the other: what the worker knows of a request, of
+ * reads, of a segment.  Of another version than 1 it covers the version, too.
  * The database stores it beside them; bin/ehr-audit-verify recomputes it.
  * NGX_ERROR without memory; out is then all '0'.
  */
+#define EHR_AUDIT_PARTS  4
+ngx_int_t ehr_audit_mac_by(const ehr_key_t *key, const ehr_bytes_t *parts,
+    size_t n, u_char out[EHR_AUDIT_MAC]);
+/* The same under the newest key. */
 ngx_int_t ehr_audit_mac(ehr_field_keys_t *keys, const ehr_bytes_t *parts,
     size_t n, u_char out[EHR_AUDIT_MAC]);
+/* The same as a row has it: "version:" before it unless that is 1.  Returns
+ * the end, NULL without memory. */
+u_char *ehr_audit_signature(ehr_field_keys_t *keys, const ehr_bytes_t *parts,
+    size_t n, u_char out[EHR_AUDIT_SIGNATURE]);
 
 #endif /* EHR_ACCESS_H */

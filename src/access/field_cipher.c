@@ -19,15 +19,15 @@
 #define EHR_CIPHER_TAG    16
 
 
-static ehr_key_t *
-ehr_field_key(ehr_field_keys_t *keys, ngx_uint_t version)
+ehr_key_t *
+ehr_key_of_version(const ngx_array_t *keys, ngx_uint_t version)
 {
     ehr_key_t   *key;
     ngx_uint_t   i;
 
-    key = keys->keys.elts;
+    key = keys->elts;
 
-    for (i = 0; i < keys->keys.nelts; i++) {
+    for (i = 0; i < keys->nelts; i++) {
         if (key[i].version == version) {
             return &key[i];
         }
@@ -144,7 +144,7 @@ ehr_field_decrypt(ehr_field_keys_t *keys, ngx_str_t *context,
         return NGX_ERROR;
     }
 
-    key = ehr_field_key(keys, data[0]);
+    key = ehr_key_of_version(&keys->keys, data[0]);
 
     if (key == NULL) {
         return NGX_DECLINED;

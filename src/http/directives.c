@@ -18,6 +18,9 @@ static char *ehr_zone_value(ngx_conf_t *cf, ngx_shm_zone_t **zone);
 static ngx_int_t ehr_lane_option(ngx_conf_t *cf, ngx_str_t *text,
     ehr_lane_conf_t *lane);
 static ngx_int_t ehr_is_algorithm(const u_char *name);
+static char *ehr_add_key(ngx_conf_t *cf, ngx_array_t *keys, ehr_key_t *key,
+    const char *kind);
+static ehr_key_t *ehr_newest_key(const ngx_array_t *keys);
 static char *ehr_rate_value(ngx_conf_t *cf, ngx_str_t *text,
     ehr_rate_t *rate);
 
@@ -345,65 +348,86 @@ ehr_conf_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 }
 
 
-char *
-ehr_conf_field_key(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+/*
+ * Reads the next of several keys into its place by version; `key` has what the
+ * parameters say.  `kind` is the word for messages.
+ */
+
+static char *
+ehr_add_key(ngx_conf_t *cf, ngx_array_t *keys, ehr_key_t *key,
+    const char *kind)
 {
-    ngx_str_t        *value = cf->args->elts;
-    ngx_uint_t        i;
-    ehr_key_t        *key, *keys;
-    ehr_main_conf_t  *conf = data;
+    ehr_key_t   *place, *first;
+    ngx_str_t   *value = cf->args->elts;
 
-    key = ngx_array_push(&conf->keys.keys);
-    if (key == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_memzero(key, sizeof(ehr_key_t));
-
-    if (ehr_option_number(cf, &value[2], "version", &key->version) != NGX_OK
-        || key->version > 255)
-    {
-        return EHR_INVALID("\"ehr_field_key\" needs version= from 1 to 255");
-    }
-
-    keys = conf->keys.keys.elts;
-
-    for (i = 0; i + 1 < conf->keys.keys.nelts; i++) {
-        if (keys[i].version == key->version) {
-            return EHR_INVALID("two field keys have version %ui",
-                               key->version);
-        }
+    if (ehr_key_of_version(keys, key->version)) {
+        return EHR_INVALID("two %s keys have version %ui", kind,
+                           key->version);
     }
 
     if (ehr_key_read(cf, &value[1], key) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
-    /* the array may have moved */
-
-    conf->keys.current = keys;
-
-    for (i = 1; i < conf->keys.keys.nelts; i++) {
-        if (keys[i].version > conf->keys.current->version) {
-            conf->keys.current = &keys[i];
-        }
+    place = ngx_array_push(keys);
+    if (place == NULL) {
+        return NGX_CONF_ERROR;
     }
+
+    for (first = keys->elts;
+         place > first && place[-1].version > key->version;
+         place--)
+    {
+        *place = place[-1];
+    }
+
+    *place = *key;
 
     return NGX_CONF_OK;
 }
 
 
-/* The keys are kept by version. */
+static ehr_key_t *
+ehr_newest_key(const ngx_array_t *keys)
+{
+    return (ehr_key_t *) keys->elts + keys->nelts - 1;
+}
+
+
+char *
+ehr_conf_field_key(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    char             *rc;
+    ehr_key_t         key;
+    ngx_str_t        *value = cf->args->elts;
+    ehr_main_conf_t  *conf = data;
+
+    ngx_memzero(&key, sizeof(ehr_key_t));
+
+    if (ehr_option_number(cf, &value[2], "version", &key.version) != NGX_OK
+        || key.version > 255)
+    {
+        return EHR_INVALID("\"ehr_field_key\" needs version= from 1 to 255");
+    }
+
+    rc = ehr_add_key(cf, &conf->keys.keys, &key, "field");
+
+    if (rc == NGX_CONF_OK) {
+        conf->keys.current = ehr_newest_key(&conf->keys.keys);
+    }
+
+    return rc;
+}
+
 
 char *
 ehr_conf_index_key(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 {
+    char             *rc;
     ngx_str_t        *value = cf->args->elts;
     ngx_uint_t        i;
-    ehr_key_t        *key, *keys, other;
+    ehr_key_t         key, *oldest;
     ehr_main_conf_t  *conf = data;
-
-    keys = conf->keys.index_keys.elts;
 
     if (conf->keys.index_keys.nelts == EHR_INDEX_KEYS) {
         return EHR_INVALID("at most %d index keys can be active: the one in "
@@ -411,61 +435,87 @@ ehr_conf_index_key(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
                            EHR_INDEX_KEYS);
     }
 
-    key = ngx_array_push(&conf->keys.index_keys);
-    ngx_memzero(key, sizeof(ehr_key_t));
-    key->version = 1;
+    ngx_memzero(&key, sizeof(ehr_key_t));
+    key.version = 1;
 
     for (i = 2; i < cf->args->nelts; i++) {
 
         if (ngx_strcmp(value[i].data, "write") == 0) {
-            key->sign = 1;
+            key.sign = 1;
             continue;
         }
 
-        if (ehr_option_number(cf, &value[i], "version", &key->version)
+        if (ehr_option_number(cf, &value[i], "version", &key.version)
             != NGX_OK
-            || key->version > 255)
+            || key.version > 255)
         {
             return EHR_INVALID("\"ehr_index_key\" takes version= from 1 to "
                                "255, and write");
         }
     }
 
-    if (key != keys && keys->version == key->version) {
-        return EHR_INVALID("two index keys have version %ui", key->version);
-    }
+    rc = ehr_add_key(cf, &conf->keys.index_keys, &key, "index");
+    oldest = conf->keys.index_keys.elts;
 
-    if (ehr_key_read(cf, &value[1], key) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (keys->version > key->version) {
-        other = *keys;
-        *keys = *key;
-        *key = other;
-    }
-
-    if (key != keys && keys->sign) {
+    if (rc == NGX_CONF_OK
+        && conf->keys.index_keys.nelts == EHR_INDEX_KEYS && oldest->sign)
+    {
         return EHR_INVALID("only the newest index key is written: write "
-                           "belongs to version %ui", key->version);
+                           "belongs to version %ui", oldest[1].version);
     }
 
-    return NGX_CONF_OK;
+    return rc;
 }
 
 
-char *
-ehr_conf_key(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
-{
-    ngx_str_t  *value = cf->args->elts;
-    ehr_key_t  *key = (ehr_key_t *) ((char *) data + cmd->offset);
+/*
+ * Two keys that are one would let an old version's signatures be taken for a
+ * new one's word.
+ */
 
-    if (key->secret.len) {
-        return "is duplicate";
+char *
+ehr_conf_audit_key(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    char             *rc;
+    ngx_str_t        *value = cf->args->elts;
+    ngx_uint_t        i;
+    ehr_key_t         key, *other;
+    ehr_main_conf_t  *conf = data;
+
+    ngx_memzero(&key, sizeof(ehr_key_t));
+    key.version = 1;
+
+    if (cf->args->nelts == 3
+        && (ehr_option_number(cf, &value[2], "version", &key.version)
+            != NGX_OK
+            || key.version > 255))
+    {
+        return EHR_INVALID("\"ehr_audit_key\" takes version= from 1 to 255");
     }
 
-    return ehr_key_read(cf, &value[1], key) == NGX_OK ? NGX_CONF_OK
-                                                      : NGX_CONF_ERROR;
+    rc = ehr_add_key(cf, &conf->keys.audit_keys, &key, "audit");
+
+    if (rc != NGX_CONF_OK) {
+        return rc;
+    }
+
+    other = conf->keys.audit_keys.elts;
+
+    for (i = 0; i < conf->keys.audit_keys.nelts; i++) {
+
+        if (other[i].version != key.version
+            && other[i].secret.len == key.secret.len
+            && ngx_memcmp(other[i].secret.data, key.secret.data,
+                          key.secret.len) == 0)
+        {
+            return EHR_INVALID("audit keys of versions %ui and %ui are the "
+                               "same", other[i].version, key.version);
+        }
+    }
+
+    conf->keys.audit_key = ehr_newest_key(&conf->keys.audit_keys);
+
+    return NGX_CONF_OK;
 }
 
 

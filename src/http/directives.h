@@ -29,8 +29,8 @@ char *ehr_conf_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ehr_conf_field_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* ehr_index_key file [version=] [write] */
 char *ehr_conf_index_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-/* ehr_audit_key file: cmd->offset is the ehr_key_t */
-char *ehr_conf_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* ehr_audit_key file [version=] */
+char *ehr_conf_audit_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* ehr_password_pool thread_pool [cost=] [queue=] */
 char *ehr_conf_passwords(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* ehr_rate_limit what rate=600r/m [burst=] | off */

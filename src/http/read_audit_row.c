@@ -20,8 +20,8 @@ static u_char *ehr_audit_ids(u_char *out, ngx_queue_t *entries,
     size_t which);
 static u_char *ehr_audit_sign(u_char *out, const ehr_audit_entry_t *entry,
     ehr_uuid_t *read, ngx_uint_t *number);
-static ngx_int_t ehr_audit_sign_row(const u_char *id, const u_char *reads,
-    size_t len, u_char mac[EHR_AUDIT_MAC]);
+static u_char *ehr_audit_sign_row(const u_char *id, const u_char *reads,
+    size_t len, u_char mac[EHR_AUDIT_SIGNATURE]);
 
 
 ehr_audit_entry_t *
@@ -124,8 +124,8 @@ ngx_int_t
 ehr_audit_add_row(ehr_batch_t *batch, ngx_queue_t *entries,
     ngx_uint_t found)
 {
-    u_char       *reads, *end, *concerns;
-    u_char        id[EHR_UUID_TEXT + 1], mac[EHR_AUDIT_MAC + 1];
+    u_char       *reads, *end, *concerns, *signed_to;
+    u_char        id[EHR_UUID_TEXT + 1], mac[EHR_AUDIT_SIGNATURE + 1];
     u_char        count[NGX_INT_T_LEN + 1];
     ehr_uuid_t    read;
     ehr_param_t   params[6];
@@ -142,14 +142,18 @@ ehr_audit_add_row(ehr_batch_t *batch, ngx_queue_t *entries,
 
     end = ehr_audit_reads(reads, entries, &read);
 
-    if (end == NULL
-        || ehr_audit_sign_row(id, reads, end - 1 - reads, mac) != NGX_OK)
-    {
+    if (end == NULL) {
+        return NGX_ERROR;
+    }
+
+    signed_to = ehr_audit_sign_row(id, reads, end - 1 - reads, mac);
+
+    if (signed_to == NULL) {
         return NGX_ERROR;
     }
 
     end[-1] = '\0';
-    mac[EHR_AUDIT_MAC] = '\0';
+    *signed_to = '\0';
     *ngx_sprintf(count, "%ui", found) = '\0';
 
     concerns = ehr_audit_ids(end, entries,
@@ -290,13 +294,13 @@ ehr_audit_sign(u_char *out, const ehr_audit_entry_t *entry, ehr_uuid_t *read,
 }
 
 
-static ngx_int_t
+static u_char *
 ehr_audit_sign_row(const u_char *id, const u_char *reads, size_t len,
-    u_char mac[EHR_AUDIT_MAC])
+    u_char mac[EHR_AUDIT_SIGNATURE])
 {
     const ehr_bytes_t  parts[] = {
         { "reads\n", 6 }, { id, EHR_UUID_TEXT }, { "\n", 1 }, { reads, len }
     };
 
-    return ehr_audit_mac(&ehr_worker.conf->keys, parts, 4, mac);
+    return ehr_audit_signature(&ehr_worker.conf->keys, parts, 4, mac);
 }

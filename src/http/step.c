@@ -136,7 +136,7 @@ ehr_request_context(ehr_request_t *req, ngx_str_t *json)
 {
     size_t       i;
     u_char      *p;
-    u_char       mac[EHR_AUDIT_MAC];
+    u_char       mac[EHR_AUDIT_SIGNATURE], *end;
     ngx_str_t    part[EHR_CONTEXT_PARTS], text;
     ehr_bytes_t  signed_text;
 
@@ -152,7 +152,8 @@ ehr_request_context(ehr_request_t *req, ngx_str_t *json)
 
     signed_text = (ehr_bytes_t) { text.data, text.len };
 
-    if (ehr_audit_mac(&req->conf->keys, &signed_text, 1, mac) != NGX_OK) {
+    end = ehr_audit_signature(&req->conf->keys, &signed_text, 1, mac);
+    if (end == NULL) {
         return NGX_ERROR;
     }
 
@@ -165,7 +166,7 @@ ehr_request_context(ehr_request_t *req, ngx_str_t *json)
         }
     }
 
-    p = ngx_sprintf(p, ",\"mac\":\"%*s\"}%Z", (size_t) EHR_AUDIT_MAC, mac);
+    p = ngx_sprintf(p, ",\"mac\":\"%*s\"}%Z", (size_t) (end - mac), mac);
 
     json->len = p - 1 - json->data;
 

@@ -14,6 +14,7 @@ static u_char  secrets[5][40];
 
 static ehr_key_t  field_keys[2];
 static ehr_key_t  index_keys[2];
+static ehr_key_t  audit_key;
 static ehr_field_keys_t  keys;
 
 static ngx_str_t  context =
@@ -46,7 +47,9 @@ set_up(void **state)
 
     keys.index_keys.elts = index_keys;
     keys.index_keys.nelts = 2;
-    keys.audit_key.secret = (ngx_str_t) { 32, secrets[3] };
+    audit_key.version = 1;
+    audit_key.secret = (ngx_str_t) { 32, secrets[3] };
+    keys.audit_key = &audit_key;
 
     return 0;
 }
@@ -257,12 +260,40 @@ audit_mac_is_hex_hmac(void **state)
     (void) state;
 
     /* RFC 4231, test case 1 */
-    keys.audit_key.secret.len = 20;
+    audit_key.secret.len = 20;
     memset(secrets[3], 0x0b, 20);
 
     assert_int_equal(ehr_audit_mac(&keys, text, 2, out), NGX_OK);
     assert_memory_equal(out, "b0344c61d8db38535ca8afceaf0bf12b"
                              "881dc200c9833da726e9376c2e32cff7", 64);
+}
+
+
+/* What it covers is what another key of the same bytes would sign, but for
+ * the version. */
+
+static void
+audit_mac_names_its_version(void **state)
+{
+    u_char             *end;
+    u_char             out[EHR_AUDIT_SIGNATURE], first[EHR_AUDIT_MAC];
+    const ehr_bytes_t  text[] = { { "Hi ", 3 }, { "There", 5 } };
+    const ehr_bytes_t  covered[] = { { "255\nHi There", 12 } };
+
+    (void) state;
+
+    end = ehr_audit_signature(&keys, text, 2, out);
+    assert_int_equal(ehr_audit_mac(&keys, text, 2, first), NGX_OK);
+    assert_int_equal(end - out, EHR_AUDIT_MAC);
+    assert_memory_equal(out, first, EHR_AUDIT_MAC);
+
+    assert_int_equal(ehr_audit_mac(&keys, covered, 1, first), NGX_OK);
+    audit_key.version = 255;
+    end = ehr_audit_signature(&keys, text, 2, out);
+    assert_int_equal(end - out, EHR_AUDIT_SIGNATURE);
+    assert_memory_equal(out, "255:", 4);
+    assert_memory_equal(out + 4, first, EHR_AUDIT_MAC);
+    audit_key.version = 1;
 }
 
 
@@ -281,6 +312,7 @@ main(void)
         cmocka_unit_test(blind_index_depends_on_all_it_should),
         cmocka_unit_test(blind_indexes_are_of_all_keys),
         cmocka_unit_test(audit_mac_is_hex_hmac),
+        cmocka_unit_test(audit_mac_names_its_version),
     };
 
     return cmocka_run_group_tests(tests, set_up, NULL);
