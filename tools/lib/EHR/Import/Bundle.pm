@@ -10,7 +10,7 @@ use warnings;
 
 use EHR::Import::Directory;
 use EHR::Import::Fhir qw(identifiers);
-use EHR::Import::Json qw(bundle_entries members decode);
+use EHR::Import::Json qw(bundle_resources decode);
 use EHR::Import::Vitals qw(may_be_vital);
 
 my %KEEP = map { $_ => 1 } qw(Patient Encounter Condition AllergyIntolerance
@@ -30,14 +30,10 @@ sub new {
         same        => { %{ $option{same} // {} } },
     }, $class;
 
-    bundle_entries(${ delete $self->{text} }, sub {
-        my $entry = members($_[0]);
-        my $resource = $entry->{resource} // return;
-        my $members = members($resource);
-        my ($type) = ($members->{resourceType} // '') =~ /^"(\w+)"$/;
+    bundle_resources(${ delete $self->{text} }, sub {
+        my ($resource, $type, $members, $full) = @_;
         return if defined $type && EHR::Import::Directory::holds($type);
 
-        my $full = defined $entry->{fullUrl} ? decode($entry->{fullUrl}) : '';
         my $id = defined $members->{id} ? decode($members->{id})
                                         : ($full =~ /^urn:uuid:(.+)/)[0];
         $self->_add($type // 'unknown', $id, $full, $resource, $members);

@@ -7,7 +7,7 @@ use strict;
 use warnings;
 
 use EHR::Import::Fhir qw(identifiers);
-use EHR::Import::Json qw(bundle_entries members decode);
+use EHR::Import::Json qw(bundle_resources decode);
 use EHR::Import::People qw(hospital doctor);
 
 use constant NPI => 'http://hl7.org/fhir/sid/us-npi';
@@ -32,22 +32,19 @@ sub holds {
 }
 
 
-# Takes those of one document.
+# Takes those of one document, once it is known to be whole.
 sub read {
     my ($self, $text) = @_;
+    my @found;
 
     return if $$text !~ /"(?:Organization|Practitioner)"/;
 
-    bundle_entries($$text, sub {
-        my $entry = members($_[0]);
-        my $resource = $entry->{resource} // return;
-        my ($type) = (members($resource)->{resourceType} // '') =~ /^"(\w+)"$/;
-        return if !$MAKE{ $type // '' };
-
-        my $full = defined $entry->{fullUrl} ? decode($entry->{fullUrl}) : '';
-        my $decoded = eval { decode($resource) };
-        $self->_take($type, $decoded // {}, $full);
+    bundle_resources($$text, sub {
+        my ($resource, $type, undef, $full) = @_;
+        push @found, [$type, eval { decode($resource) } // {}, $full]
+            if $MAKE{ $type // '' };
     });
+    $self->_take(@$_) for @found;
 }
 
 

@@ -13,7 +13,7 @@ use warnings;
 use Exporter 'import';
 use JSON::PP ();
 
-our @EXPORT_OK = qw(bundle_entries members decode);
+our @EXPORT_OK = qw(bundle_resources decode);
 
 my $json = JSON::PP->new->utf8;
 
@@ -25,27 +25,81 @@ my $VALUE = qr/(?: $STRING
                               [\]}] )
                  | [-+.\w]++ )/xs;
 
+# What R4 has bundles of: records as they are, or what was done to them.
+my $OF_RECORDS = qr/transaction|batch|collection|document|searchset/;
+my $OF_OTHERS = qr/history|message|transaction-response|batch-response/;
 
-# Calls $each with the text of every entry of a bundle.  Dies unless the text
-# is a bundle.
-sub bundle_entries {
+
+# Calls $each with every resource of a bundle: its text, its type (undef if it
+# has none), its members and the fullUrl of its entry.  Dies, with the reason,
+# unless the text is a bundle of records as they are; what it was called with
+# before counts for nothing then.
+sub bundle_resources {
     my ($text, $each) = @_;
-    my $is_bundle;
+    my ($type, $is_bundle, $entries, $fault) = ('', 0, 0);
+    my %reader = (
+        resourceType => sub { $is_bundle = $_[0] eq '"Bundle"' },
+        type         => sub { $type = $_[0] },
+        entry        => sub { $fault = 'its entries are no list' },
+    );
 
+    _begin(\$text);
     _walk(\$text, sub {
         my ($key) = @_;
 
         if ($key eq 'entry' && $text =~ /\G\s*+\[/gc) {
-            _list(\$text, $each);
+            _list(\$text, sub {
+                _resource($_[0], ++$entries, $each) or $fault //=
+                    "entry $entries is not shaped as FHIR R4 says";
+            });
         } else {
             my $value = _value(\$text);
-            $is_bundle = 1 if $key eq 'resourceType'
-                && $value eq '"Bundle"';
+            $reader{$key}->($value) if $reader{$key};
         }
     });
 
     $text =~ /\G\s*+\z/gc or _broken(\$text);
     die "is not a FHIR bundle\n" if !$is_bundle;
+    ($type) = $type =~ /^"($OF_RECORDS|$OF_OTHERS)"$/;
+    $fault //= !defined $type ? 'its type is none of R4'
+        : $type !~ /^$OF_RECORDS$/ ? "its type is $type"
+        : !$entries ? 'it has no entries' : undef;
+    die "is not a FHIR bundle to take: $fault\n" if defined $fault;
+}
+
+
+# Goes to the beginning of a text's object; dies if it is something else.
+sub _begin {
+    my ($text) = @_;
+
+    return if $$text =~ /\G(?:\xef\xbb\xbf)?\s*+(?=\{)/gc;
+    die "is not valid JSON: it is empty\n"
+        if $$text =~ /\A(?:\xef\xbb\xbf)?\s*+\z/;
+    decode($$text =~ s/\A\xef\xbb\xbf//r);
+    die "is not a FHIR bundle\n";
+}
+
+
+# Calls $each with the resource of an entry's text, if it has one.  False if
+# it or the entry is no object.
+sub _resource {
+    my ($text, $number, $each) = @_;
+    my $read = sub {
+        return eval { members($_[0]) }
+            // die "is not valid JSON in entry $number\n";
+    };
+
+    return 0 if $text !~ /^\{/;
+    my $entry = $read->($text);
+    my $resource = $entry->{resource} // return 1;
+
+    return 0 if $resource !~ /^\{/;
+    my $members = $read->($resource);
+    my ($type) = ($members->{resourceType} // '') =~ /^"(\w+)"$/;
+    my $full = decode($entry->{fullUrl} // '""') // '';
+
+    $each->($resource, $type, $members, $full);
+    return 1;
 }
 
 
@@ -77,7 +131,7 @@ sub decode {
 sub _walk {
     my ($text, $each) = @_;
 
-    $$text =~ /\G(?:\xef\xbb\xbf)?\s*+\{\s*+/gc or _broken($text);
+    $$text =~ /\G\{\s*+/gc or _broken($text);
     return if $$text =~ /\G\}/gc;
 
     for (;;) {
@@ -114,8 +168,13 @@ sub _value {
 }
 
 
+# Dies; without strings, what is open and not closed shows a text cut short.
 sub _broken {
     my ($text) = @_;
+    my $bare = $$text =~ s/$STRING//gr;
+
+    die 'is not valid JSON: it ends too early, at byte ' . length($$text) . "\n"
+        if $bare =~ /"/ || ($bare =~ tr/{[//) > ($bare =~ tr/}]//);
     die 'is not valid JSON near byte ' . (pos $$text // 0) . "\n";
 }
 

@@ -9,7 +9,7 @@ use strict;
 use warnings;
 
 use Archive::Tar;
-use Archive::Tar::Constant ();
+use IPC::Open3 qw(open3);
 
 # path: a folder, or one of such files
 sub new {
@@ -53,8 +53,8 @@ sub each_document {
                 $broken->("document $number", "$!");
             }
         } else {
-            _each_member($file, sub { $each->(++$number, $_[0]) })
-                or $broken->(_base($file), 'is not a whole tar archive of gzip');
+            my $why = _each_member($file, sub { $each->(++$number, $_[0]) });
+            $broken->(_base($file), $why) if defined $why;
         }
     }
 
@@ -66,7 +66,8 @@ sub _slurp {
     my ($file) = @_;
     open my $handle, '<:raw', $file or return undef;
     local $/;
-    return scalar <$handle>;
+    my $text = <$handle>;
+    return defined $text && close $handle ? $text : undef;
 }
 
 
@@ -76,9 +77,14 @@ sub _base {
 }
 
 
+# Calls $each with a reference to each document of an archive.  Returns what is
+# wrong with the archive, or undef.
 sub _each_member {
     my ($file, $each) = @_;
-    my $broken;
+    my ($broken, $any);
+
+    open my $packed, '<:raw', $file or return "$!";
+    return 'Is a directory' if -d $packed;
 
     # Archive::Tar tells of an archive that is cut short by a warning only
     my $quietly = sub {
@@ -88,18 +94,26 @@ sub _each_member {
         return $act->();
     };
 
+    open my $nowhere, '>', '/dev/null' or die "/dev/null: $!\n";
+    my $gzip = open3('<&' . fileno $packed, my $unpacked,
+                     '>&' . fileno $nowhere, qw(gzip -dc));
     my $next = $quietly->(sub {
-        Archive::Tar->iter($file, Archive::Tar::Constant::COMPRESS_GZIP(),
-                           { filter => qr/\.json$/i })
-    }) or return 0;
+        Archive::Tar->iter($unpacked, undef, { filter => qr/\.json$/i })
+    });
 
     while (my $member = $quietly->($next)) {
         next if !$member->is_file || _base($member->name) =~ /^\./;
         my $text = $member->get_content;
         $each->(\$text);
+        $any = 1;
     }
 
-    return !$broken;
+    # gzip sees at the end of the file whether it is whole; 2 is a warning
+    1 while read $unpacked, my $padding, 65536;
+    waitpid $gzip, 0;
+
+    return $broken || $? && $? >> 8 != 2 ? 'is not a whole tar archive of gzip'
+        : $any ? undef : 'holds no .json file';
 }
 
 1;
