@@ -6,11 +6,21 @@ use EHR::Test::Chaos;
 use EHR::Test::Booking;
 
 my $workers = 3;
-my $folder = top() . '/build/crash';
+
+# Whether what is booked is in the database when the worker dies.
+my %done = ('booking-claimed' => 'no', 'unit-sent' => 'perhaps',
+    'result-arrived' => 'perhaps', 'unit-synced' => 'yes',
+    'batch-settled' => 'yes', 'engine-locked' => 'perhaps');
+my @many = (sort keys %done, qw(batch-reported engine-fed feed-change));
 
 unless ($ENV{EHR_NGINX}) {      # sanitizers come with the points
-    must_run(undef, top() . '/tools/build-module', '--crash-points', $folder);
-    $ENV{EHR_MODULE} = "$folder/ngx_http_ehr_module.so";
+    chomp($ENV{EHR_MODULE} = must_run(undef,
+        top() . '/t/chaos/build-crash-points'));
+    my @words = (@many, qw(feed-row EHR_CRASH_POINT ehr_crash));
+    is_deeply [words_of($ENV{EHR_MODULE}, @words)], \@words,
+        'the module has points to die at';
+    is_deeply [words_of(top() . '/build/ngx_http_ehr_module.so', @words)], [],
+        'the one that is installed has none';
 }
 
 my $env = chaos_environment(name => 'crash-points', workers => $workers,
@@ -29,11 +39,6 @@ my $place = booking_place($env);
 my $client = client('reception', $env);
 my $next = $place->{first} + 6 * 3600;      # the next start to book
 until_engine_is_live($client) or die "the engine is not live\n";
-
-# Whether what is booked is in the database when the worker dies.
-my %done = ('booking-claimed' => 'no', 'unit-sent' => 'perhaps',
-    'result-arrived' => 'perhaps', 'unit-synced' => 'yes',
-    'batch-settled' => 'yes', 'engine-locked' => 'perhaps');
 
 for my $point (sort keys %done) {
     subtest "one booking dies: $point" => sub {
@@ -65,7 +70,7 @@ subtest 'a claim dies with its worker' => sub {
         or diag $answer->{body};
 };
 
-for my $point (sort keys %done, qw(batch-reported engine-fed feed-change)) {
+for my $point (@many) {
     subtest "many book: $point" => sub {
         my $load = start_bookings($env);
         until_over(1, sub { die_at($point, 1 + int rand 30) }, 3);
@@ -88,6 +93,13 @@ my $locked = qr/zone "ehr_availability" was locked by (?:$killed)$/m;
 like read_file($env->error_log), $locked, 'some died with the mutex';
 logs_clean($env, allow => deaths_of(@killed));
 done_testing;
+
+# Those of the words that a program has, its symbols' names included.
+sub words_of {
+    my ($program, @words) = @_;
+    my $bytes = read_file($program) or die "$program is not there\n";
+    return grep { index($bytes, $_) >= 0 } @words;
+}
 
 # The next worker that passes the point for the n-th time dies; a new one
 # takes its place.
