@@ -252,6 +252,17 @@ sub refused_bodies {
     refused($post->($deep->($_)), 400, [], "nested too deep: $_")
         for 16, 100, 10000, 100000;
     refused($post->('[' x 500000), 400, [], 'half a million brackets');
+
+    # small to send, and a tenth of a second of the worker's time to read
+    my $many = sub { '{"firstName":"A","additionalData":{"a":['
+        . join(',', ($_[0]) x $_[1]) . ']}}' };
+    for my $value ('{}', '[]', '0', '""') {
+        my $answer = $post->($many->($value, 200000));
+        refused($answer, 400, [], "200,000 times $value");
+        like $answer->{json}{message}, qr/more than 32768 values/, 'says why';
+    }
+    refused($post->($many->('0', 30000)), 422,
+        [qw(additionalData lastName)], '30,000 values are read');
     is $post->($json->encode({ person(address => '[[{{' x 100) }))->{status},
         201, 'brackets in a text are none';
 

@@ -6,11 +6,18 @@
 #include "body.h"
 
 
+/* Twice what the largest body that is taken holds: two objects of
+ * EHR_OBJECT_MAX bytes, of numbers of one digit. */
+#define EHR_BODY_VALUES  (ngx_uint_t) 32768
+
+
 static ngx_int_t ehr_body_type(ehr_request_t *req);
 static ngx_int_t ehr_body_collect(ehr_request_t *req);
 static ngx_int_t ehr_body_part(ehr_request_t *req, ngx_buf_t *buf,
     u_char *out);
-static ngx_int_t ehr_body_depth(ehr_request_t *req);
+static ngx_int_t ehr_body_shape(ehr_request_t *req);
+static ngx_int_t ehr_body_refuse(ehr_request_t *req, const char *what,
+    ngx_uint_t bound);
 static ngx_int_t ehr_body_parse(ehr_request_t *req);
 
 
@@ -36,7 +43,7 @@ ehr_body_ready(ngx_http_request_t *r)
     }
 
     if (rc == NGX_OK) {
-        rc = ehr_body_depth(req);
+        rc = ehr_body_shape(req);
     }
 
     if (rc == NGX_OK) {
@@ -168,15 +175,15 @@ ehr_body_part(ehr_request_t *req, ngx_buf_t *buf, u_char *out)
 }
 
 
-/* jansson recurses; so the depth is checked before it begins. */
+/* jansson recurses, and makes of three bytes an object of hundreds: so depth
+ * and number of values are checked before it begins. */
 
 static ngx_int_t
-ehr_body_depth(ehr_request_t *req)
+ehr_body_shape(ehr_request_t *req)
 {
-    u_char      *p, *end, *argument;
+    u_char      *p, *end;
     unsigned     quoted = 0;
-    ngx_uint_t   depth = 0;
-    ehr_reply_t  reply;
+    ngx_uint_t   depth = 0, values = 1;
 
     end = req->body.data + req->body.len;
 
@@ -198,26 +205,44 @@ ehr_body_depth(ehr_request_t *req)
 
         } else if (*p == '{' || *p == '[') {
             depth++;
+            values++;
+
+        } else if (*p == ',') {
+            values++;
 
         } else if ((*p == '}' || *p == ']') && depth > 0) {
             depth--;
         }
 
         if (depth > req->conf->max_depth) {
-            break;
+            return ehr_body_refuse(req, "nested deeper than %ui%Z",
+                                   req->conf->max_depth);
+        }
+
+        if (values > EHR_BODY_VALUES) {
+            return ehr_body_refuse(req, "more than %ui values%Z",
+                                   EHR_BODY_VALUES);
         }
     }
 
-    if (p >= end) {
-        return NGX_OK;
-    }
+    return NGX_OK;
+}
+
+
+/* `what` has one %ui, for the bound. */
+
+static ngx_int_t
+ehr_body_refuse(ehr_request_t *req, const char *what, ngx_uint_t bound)
+{
+    u_char       *argument;
+    ehr_reply_t   reply;
 
     argument = ngx_pnalloc(req->pool, 64);
     if (argument == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_sprintf(argument, "nested deeper than %ui%Z", req->conf->max_depth);
+    ngx_sprintf(argument, what, bound);
 
     ngx_memzero(&reply, sizeof(ehr_reply_t));
     reply.status = NGX_HTTP_BAD_REQUEST;
