@@ -26,7 +26,8 @@
 #include "encoding.h"
 
 
-#define EHR_PASSWORD_MAX   256
+/* in bytes; 256 characters, the most that descriptors let through */
+#define EHR_PASSWORD_MAX   1024
 #define EHR_BCRYPT_INPUT   72
 #define EHR_BCRYPT_HASH    60           /* "$2b$" cost "$" salt hash */
 #define EHR_BCRYPT_SALT    16
