@@ -62,6 +62,19 @@ for my $try ([$long, 200], [$long =~ s/a\z/b/r, 401],
         qq({"email":"long\@test.example","password":"$try->[0]"}))->{status},
         $try->[1], 'counts to its last byte';
 }
+# its bound is in characters, as all bounds are
+for my $try (["\xf0\x9f\x98\x80" x 256, 401], ["\xc3\xa9" x 256, 401],
+    ["\xc3\xa9" x 257, 422])
+{
+    my $answer = $anonymous->post('/api/v1/auth/login', body =>
+        qq({"email":"long\@test.example","password":"$try->[0]"}));
+    is $answer->{status}, $try->[1],
+        length($try->[0]) . ' bytes are as wrong as any'
+        or diag $answer->{body};
+}
+is $env->sql("SELECT count(*) FROM ehr.audit_log WHERE action = 'LOGIN_FAILED'
+    AND entity_id = (SELECT id FROM ehr.users WHERE first_name = 'L')"), 5,
+    'and each is written down';
 for my $email ('DOCTOR@test.example', 'Doctor@Test.Example') {
     is $anonymous->sign_in($email, $password)->{status}, 200, $email;
 }
@@ -305,9 +318,29 @@ is $env->sql("SELECT string_agg(p.proname, ' ') FROM pg_proc p,
     WHERE p.pronamespace = 'ehr'::regnamespace AND a.grantee = 0"), '',
     'nothing is granted to everybody';
 
+# A session's tokens are kept revoked until its access_until: none is good for
+# longer, however late the database says that the session has begun.
+$env->psql('postgres', <<'SQL');
+CREATE FUNCTION public.late() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN PERFORM pg_sleep(3); RETURN NULL; END';
+CREATE CONSTRAINT TRIGGER late AFTER INSERT OR UPDATE ON ehr.sessions
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.late();
+SQL
+my $late = $accounts->sign_in('pharmacist');
+for my $what (qw(login refresh)) {
+    my $claims = (parts($late->{accessToken}))[1];
+    cmp_ok $claims->{exp}, '<=', $env->sql("SELECT
+        ceil(extract(epoch FROM access_until)) FROM ehr.sessions
+        WHERE id = '$claims->{sid}'") + 1, "after a $what that took long";
+    is $late->{expiresIn}, $claims->{exp} - $claims->{iat}, 'it says so';
+    $late = refresh($late->{refreshToken})->{data} if $what eq 'login';
+}
+$env->psql('postgres', 'DROP FUNCTION public.late CASCADE');
+
 # -- limits, in an environment that has some
 
 my $limited = start_environment(name => 'limits', workers => 2,
+    conf => 'set_real_ip_from 127.0.0.20; real_ip_header X-Forwarded-For;',
     rate_limits => join "\n", map { "ehr_rate_limit $_;" }
     'address rate=60r/m burst=40', 'account rate=60r/m burst=10',
     'login_address rate=6r/m burst=14', 'login_account rate=6r/m burst=3');
@@ -356,6 +389,16 @@ for my $try (['auth/register', { %patient, email => 'x@limits.example' }],
     is from(9)->post("/api/v1/$try->[0]", json => $try->[1])->{status}, 429,
         "$try->[0] is counted with them";
 }
+
+# of IPv6 a client has as many addresses as it likes, all in one network
+my $proxied = sub { from(20)->get('/api/v1/patients',
+    headers => { 'X-Forwarded-For' => $_[0] })->{status} };
+my @told = map { $proxied->("2001:db8:1:2:$_\::1") } 1 .. 50;
+is_deeply [@told[0 .. 39]], [(401) x 40], 'requests of an IPv6 network';
+ok scalar(grep { $_ == 429 } @told), 'are counted as those of one address';
+is $proxied->('2001:db8:1:3::1'), 401, 'another network is another';
+is_deeply [map { $proxied->("::ffff:198.51.100.$_") } 1 .. 45], [(401) x 45],
+    'and IPv4 in it is what it is';
 
 logs_clean($_) for $env, $limited;
 done_testing;

@@ -9,6 +9,7 @@
 
 
 static void ehr_tokens_interval(u_char *out, time_t seconds);
+static void ehr_tokens_date(ehr_request_t *req);
 
 
 ngx_int_t
@@ -171,6 +172,24 @@ ehr_account_audit(ehr_batch_t *batch, const char *action, const char *entity,
 }
 
 
+/*
+ * Not longer than the database thinks: that is how long it keeps the session's
+ * tokens revoked, and its answer may have been long in coming, or its clock be
+ * behind this node's.
+ */
+static void
+ehr_tokens_date(ehr_request_t *req)
+{
+    time_t  known;
+
+    known = (time_t) ((req->who.issued_at + 999999) / 1000000);
+
+    req->who.issued = ngx_time();
+    req->who.expires = ngx_min(req->who.issued, known)
+                       + req->conf->tokens.lifetime;
+}
+
+
 void
 ehr_tokens_reply(ehr_request_t *req, ehr_tokens_t *tokens, ngx_str_t *email)
 {
@@ -178,8 +197,7 @@ ehr_tokens_reply(ehr_request_t *req, ehr_tokens_t *tokens, ngx_str_t *email)
     ngx_uint_t    i;
     ehr_reply_t   reply;
 
-    req->who.issued = ngx_time();
-    req->who.expires = req->who.issued + req->conf->tokens.lifetime;
+    ehr_tokens_date(req);
 
     if (ehr_token_sign(&req->conf->tokens, req->pool, &req->who, email,
                        &tokens->access)
@@ -196,7 +214,7 @@ ehr_tokens_reply(ehr_request_t *req, ehr_tokens_t *tokens, ngx_str_t *email)
     ehr_out_literal(&data, ",\"refreshToken\":");
     ehr_out_string(&data, tokens->refresh, sizeof(tokens->refresh));
     ehr_out_literal(&data, ",\"tokenType\":\"Bearer\",\"expiresIn\":");
-    ehr_out_integer(&data, req->conf->tokens.lifetime);
+    ehr_out_integer(&data, req->who.expires - req->who.issued);
     ehr_out_literal(&data, ",\"user\":{\"id\":");
     ehr_out_string(&data, req->who.user_text, EHR_UUID_TEXT);
     ehr_out_literal(&data, ",\"email\":");

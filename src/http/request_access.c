@@ -5,6 +5,7 @@
 #include "body.h"
 
 
+static ngx_str_t ehr_request_client(ehr_request_t *req);
 static ngx_int_t ehr_request_sign_in(ehr_request_t *req);
 
 
@@ -36,9 +37,38 @@ ehr_request_limit(ehr_request_t *req, ehr_limit_t limit, const u_char *key,
 ngx_int_t
 ehr_request_limit_address(ehr_request_t *req, ehr_limit_t limit)
 {
-    ngx_str_t  *address = &req->http->connection->addr_text;
+    ngx_str_t  client = ehr_request_client(req);
 
-    return ehr_request_limit(req, limit, address->data, address->len);
+    return ehr_request_limit(req, limit, client.data, client.len);
+}
+
+
+/* What one client cannot change: the address, but of IPv6's the first half,
+ * for the other half is the client's to choose (RFC 4291, 2.5.1). */
+
+static ngx_str_t
+ehr_request_client(ehr_request_t *req)
+{
+    ngx_str_t             client;
+    struct in6_addr      *address;
+    ngx_connection_t     *c = req->http->connection;
+
+    if (c->sockaddr->sa_family != AF_INET6) {
+        return c->addr_text;
+    }
+
+    address = &((struct sockaddr_in6 *) c->sockaddr)->sin6_addr;
+
+    if (IN6_IS_ADDR_V4MAPPED(address)) {
+        client.data = address->s6_addr + 12;
+        client.len = 4;
+
+    } else {
+        client.data = address->s6_addr;
+        client.len = 8;
+    }
+
+    return client;
 }
 
 
