@@ -14,9 +14,10 @@ SELECT ehr.audit_reads($1::uuid, $2::text, $3::text, $4::uuid[], $5::uuid[],
 SELECT ehr.audit_tidy();
 
 -- The newest segment, or 0, 0, ''; scope 'system' as those below.
--- → segment, to_xid, mac
+-- → segment, to_xid, mac, whether the transaction counter is behind that
 -- name: AUDIT_SEAL_HEAD
-SELECT segment, to_xid, mac
+SELECT segment, to_xid, mac,
+       to_xid > pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS behind
   FROM (SELECT segment, to_xid, mac FROM ehr.audit_seals
         UNION ALL SELECT 0, 0, '') AS s
  ORDER BY segment DESC

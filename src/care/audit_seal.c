@@ -22,9 +22,11 @@ typedef struct {
 } ehr_seal_t;
 
 static ehr_seal_t  ehr_seal;
+static ngx_uint_t  ehr_seal_behind;
 
 
 static void ehr_seal_head_done(ehr_batch_t *batch, void *data);
+static ngx_uint_t ehr_seal_is_behind(PGresult *head);
 static void ehr_seal_rows_done(ehr_batch_t *batch, void *data);
 static ngx_int_t ehr_seal_write(ehr_batch_t *batch, PGresult *rows);
 static void ehr_seal_written(ehr_batch_t *batch, void *data);
@@ -76,7 +78,7 @@ ehr_seal_audit(void)
 }
 
 
-/* segment, to_xid, mac */
+/* segment, to_xid, mac, behind */
 
 static void
 ehr_seal_head_done(ehr_batch_t *batch, void *data)
@@ -85,6 +87,11 @@ ehr_seal_head_done(ehr_batch_t *batch, void *data)
     ehr_param_t   from;
 
     if (ehr_housekeeping_failed(batch, "reading the audit log's head")) {
+        ehr_seal_over(0);
+        return;
+    }
+
+    if (ehr_seal_is_behind(batch->results[1])) {
         ehr_seal_over(0);
         return;
     }
@@ -117,6 +124,27 @@ ehr_seal_head_done(ehr_batch_t *batch, void *data)
     if (ehr_housekeeping_send(next, ehr_seal_rows_done) != NGX_OK) {
         ehr_seal_over(0);
     }
+}
+
+
+/* After a logical restore: rows of transactions with such numbers belong to
+ * segments that are sealed already, and no verification would take them. */
+
+static ngx_uint_t
+ehr_seal_is_behind(PGresult *head)
+{
+    ngx_uint_t  behind = PQgetvalue(head, 0, 3)[0] == 't';
+
+    if (behind && !ehr_seal_behind) {
+        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
+                      "ehr: the database's transaction counter is behind its "
+                      "audit log, which breaks: stop nginx and restore again, "
+                      "as docs/operations.md says under \"Backups\"");
+    }
+
+    ehr_seal_behind = behind;
+
+    return behind;
 }
 
 
