@@ -196,6 +196,14 @@ ok !exists $visit_of->('reception')->{data}{diagnosis},
 is client('reception', $env)->patch('/api/v1/encounters/'
     . $hospital->of('own', 'encounters'), json => { diagnosis => 'None' })
     ->{status}, 403, 'nor writes it';
+# nor lends it to an account: anybody can have one, at the portal
+for my $user (accounts($env)->{users}{portal}{id}, undef) {
+    my $answer = client('reception', $env)->patch("/api/v1/patients/$own",
+        json => { userId => $user });
+    is $answer->{status}, 403, 'nor says whose account reads the record';
+    is_deeply [keys %{ $answer->{json}{errors} || {} }], ['userId'],
+        'which names the field';
+}
 for my $name (qw(pharmacist lab)) {
     my $row = client($name, $env)->get("/api/v1/patients/$own")->{data};
     is_deeply [grep { exists $row->{$_} } qw(phone email address

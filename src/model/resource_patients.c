@@ -89,8 +89,9 @@ static const ehr_field_t  fields[] = {
 
     { .name = "userId", .column = "user_id", .type = EHR_TYPE_UUID,
       .flags = EHR_FILTER, .reference = "users",
-      .write = EHR_MAY_WRITE_ALL_PATIENTS,
-      .about = "The account by which the patient signs in." },
+      .write = EHR_MAY_WRITE_USERS,
+      .about = "The account by which the patient signs in; it reads the "
+               "record." },
 
     { .name = "primaryDoctorId", .column = "primary_doctor_id",
       .type = EHR_TYPE_UUID, .flags = EHR_FILTER, .reference = "doctors",
