@@ -21,6 +21,7 @@ my $document = EHR::Test::Document->load($nobody);
 my $bodies = EHR::Test::Bodies->new($document, $env);
 my @resources = $document->resources;
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
+my $ascii = JSON::PP->new->ascii->allow_nonref;
 my $v1 = '/api/v1';
 
 # what a field's bounds need of another field
@@ -33,12 +34,11 @@ my %together = (
 
 my $nobodies = 0;
 my %allowed = legitimate();
-my $rows = rows_of_tables();
+attack_queries();       # first: while little is written, lists are short
+attack_headers();
 attack_fields($_) for @resources;
 attack_own_account();
 attack_actions();
-attack_queries();
-attack_headers();
 statements();
 
 logs_clean($env);
@@ -169,30 +169,24 @@ sub attack_fields {
 
     for my $field (sort keys %$create) {
         next if $field eq ($resource->{parent} || '');
-        my @faults;
-        for my $case (bad_values($create->{$field})) {
-            my ($raw, $statuses) = @$case;
-            push @faults, refusal($client->post($collection,
-                body => body_with($least, $field, $raw)), $field, $statuses,
-                "POST $raw");
-            push @faults, refusal($client->patch($item,
-                body => qq({"$field":$raw})), $field, $statuses,
-                "PATCH $raw") if $update->{$field};
-        }
+        my @cases = bad_values($create->{$field});
+        my @faults = refused($client, $field, \@cases, 'POST', $collection,
+            body_with($least, $field));
+        push @faults, refused($client, $field, \@cases, 'PATCH', $item,
+            body_with({}, $field)) if $update->{$field};
         is_deeply \@faults, [], "$name.$field refuses what it should";
     }
     is_deeply rows_of_tables(), $count, "$name: no row was added";
     is_deeply $client->get($item)->{data}, $before, "$name: nor changed";
 
     for my $field (sort keys %$update) {
-        my @faults = map { acceptance($client, $item, $name, $field, $_) }
-            good_values($name, $field, $update->{$field});
+        my @faults = acceptance($client, $item, $name, $field,
+            good_values($name, $field, $update->{$field}));
         is_deeply \@faults, [], "$name.$field keeps what it takes";
     }
-    my @faults = map { refusal($client->patch($item,
-        body => '{' . $json->encode($_) . ':1}'), $_, [422], "field $_") }
-        grep { /\A[ -~]+\z/ } @sql, 'id', 'version', 'password_hash',
-            'search_name', 'deleted_at', '__proto__', '';
+    my @faults = map { refused($client, $_, [[1, [422]]], 'PATCH', $item,
+        body_with({}, $_)) } grep { /\A[ -~]+\z/ } @sql, 'id', 'version',
+            'password_hash', 'search_name', 'deleted_at', '__proto__', '';
     # a long one is shortened in the answer
     my $long = $client->patch($item, json => { 'x' x 100000 => 1 });
     push @faults, "long name: $long->{body}" unless $long->{status} == 422
@@ -200,13 +194,23 @@ sub attack_fields {
     is_deeply \@faults, [], "$name: names that are no field";
 }
 
+# What goes before and behind the value of a field in a body.
 sub body_with {
-    my ($body, $field, $raw) = @_;
+    my ($body, $field) = @_;
     my %other = %$body;
     delete $other{$field};
-    my $text = $json->encode(\%other);
-    my $comma = %other ? ',' : '';
-    return $text =~ s/\A\{/{"$field":$raw$comma/r;
+    my $rest = $json->encode(\%other);
+    return ['{' . $json->encode($field) . ':',
+        %other ? $rest =~ s/\A\{/,/r : '}'];
+}
+
+# What is wrong with the answers to a field's values.
+sub refused {
+    my ($client, $field, $cases, $method, $url, $around) = @_;
+    my @answers = $client->several(map { [$method, $url,
+        body => $around->[0] . $_->[0] . $around->[1]] } @$cases);
+    return map { refusal($answers[$_], $field, $cases->[$_][1],
+        "$method " . substr $cases->[$_][0], 0, 80) } 0 .. $#$cases;
 }
 
 # -- what is taken is kept as it was sent -------------------------------------
@@ -240,19 +244,26 @@ sub good_values {
     return ();
 }
 
+# What is wrong with the answers to a field's values, and with what is then
+# read.
 sub acceptance {
-    my ($client, $item, $name, $field, $value) = @_;
-    my $answer = $client->patch($item, json => { $field => $value,
-        %{ $together{"$name.$field"} || {} } });
-    my $about = substr JSON::PP->new->ascii->allow_nonref->encode($value), 0, 60;
+    my ($client, $item, $name, $field, @values) = @_;
+    my @answers = $client->several(map { (['PATCH', $item,
+        json => { $field => $_, %{ $together{"$name.$field"} || {} } }],
+        ['GET', "$item?fields=$field"]) } @values);
+
+    return map { acceptance_fault($field, $_, splice @answers, 0, 2) } @values;
+}
+
+sub acceptance_fault {
+    my ($field, $value, $answer, $read) = @_;
+    my $about = substr $ascii->encode($value), 0, 60;
 
     return "$about: $answer->{status} $answer->{body}"
         unless $answer->{status} == 200;
-    return "$about came back as "
-        . JSON::PP->new->ascii->allow_nonref->encode($answer->{data}{$field})
+    return "$about came back as " . $ascii->encode($answer->{data}{$field})
         unless same($answer->{data}{$field}, $value);
-    my $read = $client->get($item)->{data}{$field};
-    return same($read, $value) ? () : "$about was not kept";
+    return same($read->{data}{$field}, $value) ? () : "$about was not kept";
 }
 
 sub same {
@@ -271,10 +282,9 @@ sub attack_own_account {
     my $client = client('nurse', $env);
     my $before = $client->get($url)->{data};
     for my $field (sort keys %{ $operation->{body}{properties} }) {
-        my @faults = map { refusal($client->patch($url,
-            body => qq({"$field":$_->[0]})), $field, $_->[1],
-            "PATCH $_->[0]") } bad_values(
-                $operation->{body}{properties}{$field});
+        my @faults = refused($client, $field, [bad_values(
+            $operation->{body}{properties}{$field})], 'PATCH', $url,
+            body_with({}, $field));
         is_deeply \@faults, [], "profile.$field";
     }
     is_deeply $client->get($url)->{data}, $before, 'the profile is as before';
@@ -299,12 +309,9 @@ sub attack_booking {
     {
         my $property = $operation->{body}{properties};
         for my $field (sort keys %$property) {
-            my @faults = map {
-                my ($raw, $statuses) = @$_;
-                refusal($admin->post($operation->{url},
-                    body => qq({"$field":$raw})), $field, $statuses,
-                    "POST $raw");
-            } bad_values($property->{$field});
+            my @faults = refused($admin, $field,
+                [bad_values($property->{$field})], 'POST', $operation->{url},
+                body_with({}, $field));
             is_deeply \@faults, [], "$operation->{url}: $field";
         }
     }
@@ -319,14 +326,9 @@ sub attack_actions {
         my $property = $operation->{body}{properties};
         for my $field (sort keys %$property) {
             next if keys %$property == 1 && !($property->{$field}{maxLength});
-            my @faults;
-            for my $case (bad_values($property->{$field})) {
-                my ($raw, $statuses) = @$case;
-                next if $raw eq 'null';
-                push @faults, refusal($nobody->post($operation->{url},
-                    body => qq({"$field":$raw})), $field, $statuses,
-                    "POST $raw");
-            }
+            my @faults = refused($nobody, $field, [grep { $_->[0] ne 'null' }
+                bad_values($property->{$field})], 'POST', $operation->{url},
+                body_with({}, $field));
             is_deeply \@faults, [], "$operation->{url}: $field";
         }
     }
@@ -358,19 +360,20 @@ sub attack_queries {
     {
         my $url = $operation->{query}{limit} ? list_url($operation)
             : $operation->{url} =~ s/\{\w+\}/EHR::Test::Bodies::unique_id()/ger;
-        my @faults;
+        my @cases;
         for my $name (sort keys %{ $operation->{query} }) {
             my $schema = $operation->{query}{$name}{schema};
-            push @faults, map { query_fault($url, $name, escaped($_),
-                may_be($name, $schema, $_) ? (200, 404) : (400, 404)) }
+            push @cases, map { [$name, escaped($_),
+                may_be($name, $schema, $_) ? (200, 404) : (400, 404)] }
                 @garbage;
-            push @faults, map { query_fault($url, $name, $_, 400) }
+            push @cases, map { [$name, $_, 400] }
                 '%', '%0', '%00', 'a%00b', '%zz', '%ff', '%c0%80', '%ed%a0%80',
                 '%f4%90%80%80';
         }
-        push @faults, map { query_fault($url, escaped($_), '1', 400, 404) }
+        push @cases, map { [escaped($_), '1', 400, 404] }
             @sql, 'password_hash', 'search_name', 'deletedAt', '1=1';
-        is_deeply \@faults, [], "$operation->{path}: parameters";
+        is_deeply [query_faults($url, @cases)], [],
+            "$operation->{path}: parameters";
     }
     is_deeply rows_of_tables(), $count, 'no row was added or lost';
 }
@@ -398,11 +401,18 @@ sub may_be {
     return length $value <= $length && $value =~ $pattern;
 }
 
-# What is wrong with the answer to a parameter.  A list that is not there is
-# 404 whatever is asked for.
+# What is wrong with the answers to [name, value, right statuses …] of
+# parameters.
+sub query_faults {
+    my ($url, @cases) = @_;
+    my @answers = $admin->several(map { ['GET', "$url?$_->[0]=$_->[1]"] }
+        @cases);
+    return map { query_fault($url, shift @answers, @$_) } @cases;
+}
+
+# A list that is not there is 404 whatever is asked for.
 sub query_fault {
-    my ($url, $name, $value, @right) = @_;
-    my $answer = $admin->get("$url?$name=$value");
+    my ($url, $answer, $name, $value, @right) = @_;
     my $status = $answer->{status};
     my $about = substr("$url?$name=$value", 0, 120) . ": $status";
 

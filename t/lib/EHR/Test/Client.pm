@@ -13,6 +13,7 @@ package EHR::Test::Client;
 
 use strict;
 use warnings;
+use EHR::Test::Answer;
 use IO::Select;
 use IO::Socket::INET;
 use JSON::PP;
@@ -44,20 +45,56 @@ sub with_token {
 sub request {
     my ($self, $method, $path, %option) = @_;
     my $bytes = $self->compose($method, $path, \%option);
-    my $began = time();
-
-    my $socket = eval { $self->connection }
-        or return { status => 0, headers => {}, error => "connect: $@" };
-    my $end = $began + ($option{timeout} || $self->{timeout});
-    my $answer = eval {
-        send_all($socket, $bytes, $end);
-        $self->receive($method, $end);
-    } || { status => 0, headers => {}, error => $@ };
-    $answer->{seconds} = time() - $began;
-
-    $self->disconnect if !$answer->{status}
-        || lc($answer->{headers}{connection} || '') eq 'close';
+    my ($answer) = $self->exchange([$method], $bytes,
+        $option{timeout} || $self->{timeout});
     return $answer;
+}
+
+# The answers to many requests, [method, path, options] each, which are sent
+# without waiting for the answers to those before (pipelining).
+sub several {
+    my ($self, @requests) = @_;
+    my @answers;
+
+    while (@answers < @requests) {
+        my (@methods, $all);
+        for my $request (@requests[@answers .. $#requests]) {
+            my ($method, $path, %option) = @$request;
+            my $bytes = $self->compose($method, $path, \%option);
+            # who sends more than fits while nobody reads waits forever
+            last if @methods && length($all) + length $bytes > 32768;
+            push @methods, $method;
+            $all .= $bytes;
+        }
+        push @answers, $self->exchange(\@methods, $all, $self->{timeout});
+    }
+    return @answers;
+}
+
+# Sends requests and receives their answers: up to the first that closes the
+# connection, as the server has not read on then.
+sub exchange {
+    my ($self, $methods, $bytes, $timeout) = @_;
+    my $began = time();
+    my $end = $began + $timeout;
+    my ($error, @answers);
+
+    my $socket = eval { $self->connection } or $error = "connect: $@";
+    $error //= $@ unless $socket && eval { send_all($socket, $bytes, $end); 1 };
+
+    for my $method (@$methods) {
+        my $answer = defined $error ? undef
+            : eval { $self->receive($method, $end) };
+        $error //= $@ unless $answer;
+        $answer ||= { status => 0, headers => {}, error => $error };
+        $answer->{seconds} = time() - $began;
+        push @answers, $answer;
+        last if lc($answer->{headers}{connection} || '') eq 'close';
+    }
+
+    $self->disconnect if defined $error
+        || lc($answers[-1]{headers}{connection} || '') eq 'close';
+    return @answers;
 }
 
 sub disconnect {
@@ -156,14 +193,9 @@ sub receive {
             ? $self->read_bytes($headers{'content-length'}, $end)
         : $self->read_to_end($end);
 
-    if (length $answer->{body}
-        && ($headers{'content-type'} || '') =~ m{\bjson\b})
-    {
-        $answer->{json} = eval { $json->decode($answer->{body}) };
-        $answer->{data} = $answer->{json}{data}
-            if ref $answer->{json} eq 'HASH';
-    }
-    return $answer;
+    return $answer unless length $answer->{body}
+        && ($headers{'content-type'} || '') =~ m{\bjson\b};
+    return EHR::Test::Answer::lazy($answer);
 }
 
 sub fill {
