@@ -1,7 +1,8 @@
 -- Roles, schema and extensions.  Run by a superuser with psql on the database
 -- the hospital will use, once, before the first migration:
 --
---     createdb ehr && psql -d ehr -f sql/roles.sql
+--     createdb -T template0 -E UTF8 --locale=C.UTF-8 ehr
+--     psql -d ehr -f sql/roles.sql
 --
 -- May be run again at any time: it creates what is missing and sets the
 -- privileges below anew.  It sets no passwords; on a unix socket use peer
@@ -18,6 +19,18 @@
 SET client_min_messages = warning;
 
 BEGIN;
+
+-- Debian makes clusters of the installer's locale: without one, SQL_ASCII.
+DO $$
+BEGIN
+    IF current_setting('server_encoding') <> 'UTF8' THEN
+        RAISE 'database % is encoded in %, not in UTF8', current_database(),
+            current_setting('server_encoding')
+            USING HINT = format('Make it anew: createdb -T template0 -E UTF8'
+                ' --locale=C.UTF-8 %I', current_database());
+    END IF;
+END
+$$;
 
 DO $$
 BEGIN
