@@ -54,6 +54,7 @@ sub slots {
         [map { $_->{id} } @{ $client->get("$url?date=$date")->{data} }],
         'ids stay';
     is keys %{ { map { $_->{id} => 1 } @slots } }, 6, 'and differ';
+    is $client->get($url)->{status}, 200, 'a week, if no day is asked for';
     note_answer($with, day => @slots);
 
     # late in the evening it is the next day in UTC

@@ -53,9 +53,12 @@ ehr_slots_of_doctor(ehr_request_t *req)
 
     ehr_out_init(&slots->data, req->pool);
 
-    if (ehr_slot_cache_find(&slots->wish.doctor, &req->http->args,
-                            &slots->data)
-        == NGX_OK)
+    /* what begins now was not kept */
+
+    if (req->http->args.len
+        && ehr_slot_cache_find(&slots->wish.doctor, &req->http->args,
+                               &slots->data)
+           == NGX_OK)
     {
         ehr_slot_reply(req, &slots->data);
         return NGX_OK;
