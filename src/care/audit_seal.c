@@ -5,37 +5,58 @@
  * sql/README.md defines digests and mac; bin/ehr-audit-verify checks them.
  *
  * Three batches a round: head, rows, write; and a fourth that tidies the index
- * of what was sealed.  Two nodes that seal at once meet
- * at the primary key of the segment; the later one does nothing.
+ * of what was sealed.  Two nodes that seal at once meet at the primary key of
+ * the segment; the later one does nothing.
+ *
+ * A node with a newer key than the head's takes over in the name of both.  A
+ * wrong key would stay in the chain for ever: so nothing is sealed before the
+ * head was found to be of the key that is configured as its.  Once a newer
+ * one has sealed, a node that has lost the older says that it is retired.
  */
 
 #include "housekeeping.h"
 
 
+#define EHR_SEAL_VALUES  12
+
+
+/* A segment, as text. */
 typedef struct {
-    u_char      segment[24];        /* of the head, then of the new one */
+    u_char      segment[24];
     u_char      from_xid[24];
     u_char      to_xid[24];
     u_char      rows[24];
-    u_char      previous[72];
-    u_char      mac[72];
+    u_char      previous[EHR_AUDIT_MAC + 1];
+    u_char      mac[EHR_AUDIT_MAC + 1];
+    u_char      key[8];                 /* version, 0: there is no segment */
+    u_char      oldest[8];
+    u_char      takes_over[EHR_AUDIT_MAC + 1];
 } ehr_seal_t;
 
-static ehr_seal_t  ehr_seal;
+static ehr_seal_t  ehr_seal_head;       /* the newest that there is … */
+static ehr_seal_t  ehr_seal;            /* … and the one after it */
+static ngx_uint_t  ehr_seal_proved;     /* version of a key that is right … */
+static ngx_uint_t  ehr_seal_refused;    /* … or that the log has a line of */
 static ngx_uint_t  ehr_seal_behind;
 
 
+static void ehr_seal_ask(ngx_uint_t query, ngx_uint_t writes,
+    ehr_batch_done_pt done, ngx_uint_t n, const void *const values[]);
 static void ehr_seal_head_done(ehr_batch_t *batch, void *data);
 static ngx_uint_t ehr_seal_is_behind(PGresult *head);
+static ngx_int_t ehr_seal_may(PGresult *head, ngx_log_t *log);
+static ngx_int_t ehr_seal_is_of(const ehr_seal_t *seal, const ehr_key_t *key,
+    const ngx_str_t *digests);
+static ngx_uint_t ehr_seal_retires(PGresult *head);
+static void ehr_seal_retired(ehr_batch_t *batch, void *data);
 static void ehr_seal_rows_done(ehr_batch_t *batch, void *data);
-static ngx_int_t ehr_seal_write(ehr_batch_t *batch, PGresult *rows);
+static ngx_int_t ehr_seal_sign(const ngx_str_t *digests);
+static ngx_int_t ehr_seal_mac(const ehr_seal_t *seal, const ehr_key_t *key,
+    const ngx_str_t *digests, u_char mac[EHR_AUDIT_MAC]);
+static ngx_int_t ehr_seal_take_over(const ehr_key_t *from);
 static void ehr_seal_written(ehr_batch_t *batch, void *data);
-static void ehr_seal_copy(u_char *out, size_t size, PGresult *result,
-    int column);
-static void ehr_seal_save_head(ngx_log_t *log);
-static void ehr_seal_tidy(void);
 static void ehr_seal_tidied(ehr_batch_t *batch, void *data);
-static void ehr_seal_over(int again);
+static void ehr_seal_save_head(ngx_log_t *log);
 
 
 static void
@@ -52,78 +73,107 @@ ehr_seal_copy(u_char *out, size_t size, PGresult *result, int column)
 }
 
 
-void
-ehr_seal_audit(void)
+static ngx_uint_t
+ehr_seal_number(const void *text)
 {
-    ehr_batch_t  *batch;
+    return (ngx_uint_t) ngx_atoi((u_char *) text, ngx_strlen(text));
+}
 
-    batch = ehr_housekeeping_batch(EHR_LANE_AUDIT, 0);
+
+/* Sends one statement; the round is over if that fails. */
+
+static void
+ehr_seal_ask(ngx_uint_t query, ngx_uint_t writes, ehr_batch_done_pt done,
+    ngx_uint_t n, const void *const values[])
+{
+    ngx_uint_t    i;
+    ehr_batch_t  *batch;
+    ehr_param_t   params[EHR_SEAL_VALUES];
+
+    ngx_memzero(params, sizeof(params));
+
+    for (i = 0; i < n; i++) {
+        params[i].value = values[i];
+    }
+
+    batch = ehr_housekeeping_batch(EHR_LANE_AUDIT, writes);
 
     if (batch == NULL) {
         ehr_seal_over(0);
         return;
     }
 
-    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_AUDIT_SEAL_HEAD], 0, NULL)
-        != NGX_OK)
-    {
+    if (ehr_batch_add(batch, ehr_queries[query], n, params) != NGX_OK) {
         ehr_batch_destroy(batch);
         ehr_seal_over(0);
         return;
     }
 
-    if (ehr_housekeeping_send(batch, ehr_seal_head_done) != NGX_OK) {
+    if (ehr_housekeeping_send(batch, done) != NGX_OK) {
         ehr_seal_over(0);
     }
 }
 
 
-/* segment, to_xid, mac, behind */
+void
+ehr_seal_audit(void)
+{
+    u_char  proved[NGX_INT_T_LEN + 1];
+
+    *ngx_sprintf(proved, "%ui", ehr_seal_proved) = '\0';
+
+    ehr_seal_ask(EHR_QUERY_AUDIT_SEAL_HEAD, 0, ehr_seal_head_done, 1,
+                 (const void *[]) { proved });
+}
+
+
+/* segment, from_xid, to_xid, rows, previous_mac, mac, key_version, oldest_key,
+ * digests, serving, known, behind */
 
 static void
 ehr_seal_head_done(ehr_batch_t *batch, void *data)
 {
-    ehr_batch_t  *next;
-    ehr_param_t   from;
+    u_char       version[NGX_INT_T_LEN + 1];
+    PGresult    *result;
+    ehr_key_t   *oldest;
+    ehr_seal_t  *head = &ehr_seal_head;
 
     if (ehr_housekeeping_failed(batch, "reading the audit log's head")) {
         ehr_seal_over(0);
         return;
     }
 
-    if (ehr_seal_is_behind(batch->results[1])) {
+    result = batch->results[1];
+
+    if (ehr_seal_is_behind(result)) {
         ehr_seal_over(0);
         return;
     }
 
-    ehr_seal_copy(ehr_seal.segment, sizeof(ehr_seal.segment),
-                  batch->results[1], 0);
-    ehr_seal_copy(ehr_seal.from_xid, sizeof(ehr_seal.from_xid),
-                  batch->results[1], 1);
-    ehr_seal_copy(ehr_seal.previous, sizeof(ehr_seal.previous),
-                  batch->results[1], 2);
+    ehr_seal_copy(head->segment, sizeof(head->segment), result, 0);
+    ehr_seal_copy(head->from_xid, sizeof(head->from_xid), result, 1);
+    ehr_seal_copy(head->to_xid, sizeof(head->to_xid), result, 2);
+    ehr_seal_copy(head->rows, sizeof(head->rows), result, 3);
+    ehr_seal_copy(head->previous, sizeof(head->previous), result, 4);
+    ehr_seal_copy(head->mac, sizeof(head->mac), result, 5);
+    ehr_seal_copy(head->key, sizeof(head->key), result, 6);
+    ehr_seal_copy(head->oldest, sizeof(head->oldest), result, 7);
 
-    next = ehr_housekeeping_batch(EHR_LANE_AUDIT, 0);
-
-    if (next == NULL) {
+    if (ehr_seal_may(result, batch->log) != NGX_OK) {
         ehr_seal_over(0);
         return;
     }
 
-    ngx_memzero(&from, sizeof(ehr_param_t));
-    from.value = (char *) ehr_seal.from_xid;
-
-    if (ehr_batch_add(next, ehr_queries[EHR_QUERY_AUDIT_SEAL_ROWS], 1, &from)
-        != NGX_OK)
-    {
-        ehr_batch_destroy(next);
-        ehr_seal_over(0);
+    if (ehr_seal_retires(result)) {
+        oldest = ehr_worker.conf->keys.audit_keys.elts;
+        *ngx_sprintf(version, "%ui", oldest->version) = '\0';
+        ehr_seal_ask(EHR_QUERY_AUDIT_KEY_RETIRE, 1, ehr_seal_retired, 1,
+                     (const void *[]) { version });
         return;
     }
 
-    if (ehr_housekeeping_send(next, ehr_seal_rows_done) != NGX_OK) {
-        ehr_seal_over(0);
-    }
+    ehr_seal_ask(EHR_QUERY_AUDIT_SEAL_ROWS, 0, ehr_seal_rows_done, 2,
+                 (const void *[]) { head->to_xid, head->oldest });
 }
 
 
@@ -133,7 +183,7 @@ ehr_seal_head_done(ehr_batch_t *batch, void *data)
 static ngx_uint_t
 ehr_seal_is_behind(PGresult *head)
 {
-    ngx_uint_t  behind = PQgetvalue(head, 0, 3)[0] == 't';
+    ngx_uint_t  behind = PQgetvalue(head, 0, 11)[0] == 't';
 
     if (behind && !ehr_seal_behind) {
         ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
@@ -148,13 +198,97 @@ ehr_seal_is_behind(PGresult *head)
 }
 
 
-/* to_xid, first_seq, last_seq, rows, digests */
+/* Whether this node may follow the head, and one line in the log if not: it
+ * must have its key.  Digests are there until that was proved. */
+
+static ngx_int_t
+ehr_seal_may(PGresult *head, ngx_log_t *log)
+{
+    ehr_key_t         *key;
+    ngx_str_t          digests;
+    ngx_uint_t         version, level;
+    ehr_field_keys_t  *keys = &ehr_worker.conf->keys;
+
+    version = ehr_seal_number(ehr_seal_head.key);
+
+    if (version == 0) {
+        return NGX_OK;
+    }
+
+    key = ehr_key_of_version(&keys->audit_keys, version);
+    digests = ehr_result_value(head, 0, 8);
+
+    if (key
+        && (version == ehr_seal_proved
+            || ehr_seal_is_of(&ehr_seal_head, key, &digests) == NGX_OK))
+    {
+        ehr_seal_proved = version;
+        ehr_seal_refused = 0;
+        return NGX_OK;
+    }
+
+    if (ehr_seal_refused != version) {
+        ehr_seal_refused = version;
+
+        /* others seal meanwhile, if it only has not been reloaded yet */
+        level = (version > keys->audit_key->version) ? NGX_LOG_WARN
+                                                     : NGX_LOG_CRIT;
+        ngx_log_error(level, log, 0,
+                      "ehr: this node does not seal the audit log: its "
+                      "segment %s is signed by version %ui of the key, %s",
+                      ehr_seal_head.segment, version,
+                      key ? "but not by the one in that \"ehr_audit_key\""
+                          : "which no \"ehr_audit_key\" has");
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ehr_seal_is_of(const ehr_seal_t *seal, const ehr_key_t *key,
+    const ngx_str_t *digests)
+{
+    u_char  mac[EHR_AUDIT_MAC];
+
+    return ehr_seal_mac(seal, key, digests, mac) == NGX_OK
+           && ngx_memcmp(seal->mac, mac, EHR_AUDIT_MAC) == 0
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* Whether a key served that this node has no more, or one was retired and it
+ * is not known from when on. */
+
+static ngx_uint_t
+ehr_seal_retires(PGresult *head)
+{
+    ehr_key_t  *oldest = ehr_worker.conf->keys.audit_keys.elts;
+
+    if (ehr_seal_number(ehr_seal_head.key) == 0) {
+        return 0;
+    }
+
+    return oldest->version > ehr_seal_number(PQgetvalue(head, 0, 9))
+           || *PQgetvalue(head, 0, 10) == 'f';
+}
+
+
+static void
+ehr_seal_retired(ehr_batch_t *batch, void *data)
+{
+    ehr_seal_over(!ehr_housekeeping_failed(batch, "retiring an audit key"));
+}
+
+
+/* to_xid, first_seq, last_seq, rows, digests, oldest_key */
 
 static void
 ehr_seal_rows_done(ehr_batch_t *batch, void *data)
 {
-    PGresult     *rows;
-    ehr_batch_t  *next;
+    PGresult    *rows;
+    ngx_str_t    digests;
+    ehr_seal_t  *seal = &ehr_seal;
 
     if (ehr_housekeeping_failed(batch, "reading the audit log")) {
         ehr_seal_over(0);
@@ -168,74 +302,97 @@ ehr_seal_rows_done(ehr_batch_t *batch, void *data)
         return;
     }
 
-    next = ehr_housekeeping_batch(EHR_LANE_AUDIT, 1);
+    ehr_seal_copy(seal->to_xid, sizeof(seal->to_xid), rows, 0);
+    ehr_seal_copy(seal->rows, sizeof(seal->rows), rows, 3);
+    ehr_seal_copy(seal->oldest, sizeof(seal->oldest), rows, 5);
+    digests = ehr_result_value(rows, 0, 4);
 
-    if (next == NULL) {
+    if (ehr_seal_sign(&digests) != NGX_OK) {
         ehr_seal_over(0);
         return;
     }
 
-    if (ehr_seal_write(next, rows) != NGX_OK) {
-        ehr_batch_destroy(next);
-        ehr_seal_over(0);
-        return;
+    ehr_seal_ask(EHR_QUERY_AUDIT_SEAL_WRITE, 1, ehr_seal_written,
+                 EHR_SEAL_VALUES, (const void *[]) {
+                     seal->segment, seal->from_xid, seal->to_xid,
+                     PQgetvalue(rows, 0, 1), PQgetvalue(rows, 0, 2),
+                     seal->rows, digests.data, seal->previous, seal->mac,
+                     seal->key, seal->oldest,
+                     seal->takes_over[0] ? seal->takes_over : NULL
+                 });
+}
+
+
+/* Completes the segment: where it is in the chain, and who says so. */
+
+static ngx_int_t
+ehr_seal_sign(const ngx_str_t *digests)
+{
+    ngx_uint_t         version;
+    ehr_seal_t        *seal = &ehr_seal, *head = &ehr_seal_head;
+    ehr_field_keys_t  *keys = &ehr_worker.conf->keys;
+
+    *ngx_sprintf(seal->segment, "%ui",
+                 ehr_seal_number(head->segment) + 1) = '\0';
+    *ngx_sprintf(seal->key, "%ui", keys->audit_key->version) = '\0';
+    ngx_memcpy(seal->from_xid, head->to_xid, sizeof(seal->from_xid));
+    ngx_memcpy(seal->previous, head->mac, sizeof(seal->previous));
+
+    if (ehr_seal_mac(seal, keys->audit_key, digests, seal->mac) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    if (ehr_housekeeping_send(next, ehr_seal_written) != NGX_OK) {
-        ehr_seal_over(0);
+    seal->mac[EHR_AUDIT_MAC] = '\0';
+    seal->takes_over[0] = '\0';
+
+    version = ehr_seal_number(head->key);
+
+    if (version == 0 || version == keys->audit_key->version) {
+        return NGX_OK;
     }
+
+    return ehr_seal_take_over(ehr_key_of_version(&keys->audit_keys, version));
 }
 
 
 static ngx_int_t
-ehr_seal_write(ehr_batch_t *batch, PGresult *rows)
+ehr_seal_mac(const ehr_seal_t *seal, const ehr_key_t *key,
+    const ngx_str_t *digests, u_char mac[EHR_AUDIT_MAC])
 {
-    u_char        head[160];
-    ngx_str_t     digests;
-    ehr_bytes_t   signed_text[2];
-    ehr_param_t   params[9];
+    u_char       head[192], *end;
+    ehr_bytes_t  parts[2];
 
-    *ngx_sprintf(ehr_seal.segment, "%i",
-                 ngx_atoi(ehr_seal.segment, ngx_strlen(ehr_seal.segment))
-                 + 1) = '\0';
+    end = ngx_snprintf(head, sizeof(head), "%s\n%s\n%s\n%s\n%s\n",
+                       seal->segment, seal->from_xid, seal->to_xid,
+                       seal->rows, seal->previous);
 
-    ehr_seal_copy(ehr_seal.to_xid, sizeof(ehr_seal.to_xid), rows, 0);
-    ehr_seal_copy(ehr_seal.rows, sizeof(ehr_seal.rows), rows, 3);
-
-    /* "\x…": the digits are what the mac covers */
-    digests = ehr_result_value(rows, 0, 4);
-
-    signed_text[0].data = head;
-    signed_text[0].len = ngx_snprintf(head, sizeof(head),
-                                      "%s\n%s\n%s\n%s\n%s\n",
-                                      ehr_seal.segment, ehr_seal.from_xid,
-                                      ehr_seal.to_xid, ehr_seal.rows,
-                                      ehr_seal.previous)
-                         - head;
-    signed_text[1].data = digests.data + 2;
-    signed_text[1].len = digests.len - 2;
-
-    if (ehr_audit_mac(&ehr_worker.conf->keys, signed_text, 2, ehr_seal.mac)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
+    if (key->version > 1) {
+        end = ngx_snprintf(end, head + sizeof(head) - end, "%s\n",
+                           seal->oldest);
     }
 
-    ehr_seal.mac[EHR_AUDIT_MAC] = '\0';
+    parts[0] = (ehr_bytes_t) { head, end - head };
+    /* "\x…": the digits are what the mac covers */
+    parts[1] = (ehr_bytes_t) { digests->data + 2, digests->len - 2 };
 
-    ngx_memzero(params, sizeof(params));
-    params[0].value = (char *) ehr_seal.segment;
-    params[1].value = (char *) ehr_seal.from_xid;
-    params[2].value = (char *) ehr_seal.to_xid;
-    params[3].value = PQgetvalue(rows, 0, 1);
-    params[4].value = PQgetvalue(rows, 0, 2);
-    params[5].value = (char *) ehr_seal.rows;
-    params[6].value = (char *) digests.data;
-    params[7].value = (char *) ehr_seal.previous;
-    params[8].value = (char *) ehr_seal.mac;
+    return ehr_audit_mac_by(key, parts, 2, mac);
+}
 
-    return ehr_batch_add(batch, ehr_queries[EHR_QUERY_AUDIT_SEAL_WRITE], 9,
-                         params);
+
+/* The word of the head's key for the segment in which another follows it. */
+
+static ngx_int_t
+ehr_seal_take_over(const ehr_key_t *from)
+{
+    ehr_seal_t         *seal = &ehr_seal;
+    const ehr_bytes_t   parts[] = {
+        { "takes over\n", 11 }, { seal->segment, ngx_strlen(seal->segment) },
+        { "\n", 1 }, { seal->mac, EHR_AUDIT_MAC }
+    };
+
+    seal->takes_over[EHR_AUDIT_MAC] = '\0';
+
+    return ehr_audit_mac_by(from, parts, 4, seal->takes_over);
 }
 
 
@@ -249,38 +406,19 @@ ehr_seal_written(ehr_batch_t *batch, void *data)
 
     if (PQntuples(batch->results[1])) {
         ehr_metrics_count(ehr_worker.shared, EHR_COUNT_AUDIT_SEALED,
-                          ngx_atoi(ehr_seal.rows,
-                                   ngx_strlen(ehr_seal.rows)));
+                          ehr_seal_number(ehr_seal.rows));
+
+        if (ehr_seal.takes_over[0]) {
+            ngx_log_error(NGX_LOG_NOTICE, batch->log, 0,
+                          "ehr: from segment %s on the audit log is signed "
+                          "by version %s of the key", ehr_seal.segment,
+                          ehr_seal.key);
+        }
+
         ehr_seal_save_head(batch->log);
     }
 
-    ehr_seal_tidy();
-}
-
-
-static void
-ehr_seal_tidy(void)
-{
-    ehr_batch_t  *batch;
-
-    batch = ehr_housekeeping_batch(EHR_LANE_AUDIT, 1);
-
-    if (batch == NULL) {
-        ehr_seal_over(0);
-        return;
-    }
-
-    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_AUDIT_TIDY], 0, NULL)
-        != NGX_OK)
-    {
-        ehr_batch_destroy(batch);
-        ehr_seal_over(0);
-        return;
-    }
-
-    if (ehr_housekeeping_send(batch, ehr_seal_tidied) != NGX_OK) {
-        ehr_seal_over(0);
-    }
+    ehr_seal_ask(EHR_QUERY_AUDIT_TIDY, 1, ehr_seal_tidied, 0, NULL);
 }
 
 
@@ -290,8 +428,7 @@ ehr_seal_tidied(ehr_batch_t *batch, void *data)
     (void) ehr_housekeeping_failed(batch, "tidying the audit log's index");
 
     /* a full segment: there is more */
-    ehr_seal_over(ngx_atoi(ehr_seal.rows, ngx_strlen(ehr_seal.rows))
-                  >= 10000);
+    ehr_seal_over(ehr_seal_number(ehr_seal.rows) >= 10000);
 }
 
 

@@ -237,13 +237,15 @@ sub rows {
 }
 
 # What bin/ehr-audit-verify says of the audit log: (exit status, text).
-# Options: database, key, head (a file, or those of several nodes).
+# Options: database, key (a file, or [VERSION=]FILE of several), head (a file,
+# or those of several nodes).
 sub verify_audit {
     my ($self, %option) = @_;
     my $heads = $option{head} || $self->audit_head;
+    my $keys = $option{key} || $self->key_file('audit');
     my ($status, $out, $err) = run_command(undef, $^X,
-        top() . '/bin/ehr-audit-verify', '--key',
-        $option{key} || $self->key_file('audit'),
+        top() . '/bin/ehr-audit-verify',
+        (map { ('--key', $_) } ref $keys ? @$keys : $keys),
         (map { ('--head', $_) } ref $heads ? @$heads : $heads),
         '--conninfo', 'host='
         . $self->socket . ' dbname=' . ($option{database} || 'ehr')
