@@ -129,7 +129,8 @@ ehr_pool_accepts(ehr_pool_t *pool)
         return 1;
 
     case EHR_STORE_CONNECTING:
-        return ngx_current_msec - pool->down_since < EHR_POOL_BLIP;
+        return pool->starting
+               || ngx_current_msec - pool->down_since < EHR_POOL_BLIP;
 
     default:
         return 0;

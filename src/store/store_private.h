@@ -280,6 +280,8 @@ struct ehr_pool_s {
     char                    reason[EHR_STORE_REASON];
     ngx_uint_t              losses;     /* not yet made up for */
     unsigned                complained:1;   /* since the last success */
+    unsigned                starting:1;     /* in its first round: nothing is
+                                               known of the database */
 };
 
 struct ehr_store_s {

@@ -37,6 +37,7 @@ ehr_supply_start(ehr_pool_t *pool)
                        (u_char *) "connecting to PostgreSQL",
                        sizeof(pool->reason));
 
+    pool->starting = 1;
     ehr_supply_down(pool);
     ehr_supply_connect(pool);
 }
@@ -179,6 +180,7 @@ ehr_supply_back_off(ehr_pool_t *pool)
     pool->backoff = ngx_min(pool->backoff * 2,
                             pool->store->conf->reconnect_max);
     pool->tried = 0;
+    pool->starting = 0;
 
     if (!pool->retry.timer_set) {
         ngx_add_timer(&pool->retry, delay);
@@ -219,6 +221,7 @@ ehr_supply_connected(ehr_pool_t *pool, ehr_connection_t *connection)
 
     if (pool->state != EHR_STORE_UP) {
         pool->state = EHR_STORE_UP;
+        pool->starting = 0;
         pool->reason[0] = '\0';
 
         ngx_log_error(NGX_LOG_NOTICE, pool->store->log, 0,
@@ -257,6 +260,7 @@ ehr_supply_misfit(ehr_pool_t *pool, ehr_connection_t *connection)
     }
 
     pool->state = EHR_STORE_OLD_SCHEMA;
+    pool->starting = 0;
     pool->schema = connection->schema;
 
     p = (u_char *) pool->reason;

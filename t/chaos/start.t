@@ -3,6 +3,7 @@
 
 use EHR::Test;
 use EHR::Test::Chaos;
+use EHR::Test::Proxy;
 
 my $env = chaos_environment(name => 'start', no_nginx => 1);
 $env->stop_database;
@@ -77,6 +78,21 @@ for my $time (1 .. 3) {
     ok wait_until(4, sub { ready() =~ /"ready"/ }), 'ready once it may'
         or diag ready();
 }
+
+# -- a database to which connecting takes long --------------------------------
+
+my $proxy = EHR::Test::Proxy->start($env);
+my $nurse = client('nurse', $env);
+$env->reconfigure(conninfo => $proxy->conninfo('ehr_app'));
+$proxy->set(delay => 0.1);
+$env->reload;
+my $first;
+ok wait_until(5, sub {      # the old workers may still answer the first ones
+        $nurse->disconnect;
+        $first = $nurse->get('/api/v1/departments');
+        return $first->{status} != 200 || $first->{seconds} > 0.4;
+    }), 'who comes before the first connection waits for it';
+is $first->{status}, 200, 'and is answered';
 
 logs_clean($env);
 done_testing;
