@@ -302,6 +302,18 @@ for my $sql ('SET ROLE ehr_owner', 'SET ROLE ehr_migration',
     my ($ok) = $env->psql('ehr_app', $sql);
     ok !$ok, "the application may not: $sql";
 }
+# what encrypting again may do, nobody gets by saying that it is that
+my $account = $accounts->{users}{nurse}{id};
+is $env->sql_app("BEGIN; SET LOCAL ehr.scope = 'system';
+    SET LOCAL ehr.rekey = 'on';
+    INSERT INTO ehr.family_members (user_id, relation, first_name, last_name)
+    VALUES ('$account', 'CHILD', 'A', 'B');
+    UPDATE ehr.family_members SET first_name = 'C' WHERE user_id = '$account';
+    SELECT p.first_name, p.version, (SELECT string_agg(a.action, ' ' ORDER BY
+            a.seq) FROM ehr.audit_log a WHERE a.entity_id = p.id)
+      FROM ehr.patients p JOIN ehr.family_members f ON f.patient_id = p.id
+     WHERE f.user_id = '$account'; ROLLBACK"), "C\t2\tCREATE UPDATE",
+    'what a function changes for the application is stamped and audited';
 is $env->sql("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'ehr\\_%'
     AND (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb
          OR rolreplication AND rolname <> 'ehr_feed')"), 0,
