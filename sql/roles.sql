@@ -12,8 +12,9 @@
 --   ehr_migration  logs in to run tools/migrate, as a member of ehr_owner
 --   ehr_app        what nginx logs in as: owns nothing, row-level security
 --                  holds for it, deletes only from bookkeeping tables
---   ehr_feed       nginx's change feed: replication, which shows it whatever is
---                  published, and reading what that begins with; no writing
+--   ehr_feed       nginx's change feed: replication, and reading what that begins
+--                  with; no writing.  nginx follows what is published, but who
+--                  has the role can decode every change of every table
 
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
