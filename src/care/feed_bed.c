@@ -3,19 +3,11 @@
  * wards, rooms and beds are kept here, and whichever row changes, the beds it
  * is about are handed over whole.  All of it is in the rows themselves: nothing
  * is read again, and the order of the changes is the database's.
- *
- * A ward whose board may look different is named twice: to the engine at once,
- * so that no worker goes on showing the old one, and again when what changed
- * can be seen, for a worker may have asked in between and kept what it was
- * told.  Streams hear of it then, too: who asks because of it sees the change.
  */
 
 #include "bed_engine.h"
 #include "feed_private.h"
 
-
-/* Of the wards that were touched, those that are looked up at once. */
-#define EHR_FEED_LOOKED  128
 
 /* The column of a loaded bed that says where it stands. */
 #define EHR_FEED_BED_ORDER  8
@@ -65,11 +57,6 @@ typedef struct {
 } ehr_feed_word_t;
 
 
-static void *ehr_feed_named(ngx_rbtree_t *tree, const ehr_uuid_t *id);
-static void *ehr_feed_named_add(ehr_feed_t *feed, ngx_rbtree_t *tree,
-    const ehr_uuid_t *id, size_t size);
-static void ehr_feed_named_insert(ngx_rbtree_node_t *temp,
-    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
 static ngx_int_t ehr_feed_word(const ehr_feed_word_t *words,
     const ehr_column_t *column, uint8_t *value);
 
@@ -84,18 +71,10 @@ static ehr_feed_bed_t *ehr_feed_bed_by_number(ehr_feed_t *feed,
 static ehr_feed_ward_t *ehr_feed_ward_of(ehr_feed_t *feed,
     const ehr_feed_bed_t *bed);
 
-static ngx_int_t ehr_feed_looked_row(void *data, const ehr_column_t *columns,
-    ngx_uint_t n);
-static ngx_int_t ehr_feed_looked_done(void *data);
-static void ehr_feed_tell_wards(ehr_feed_t *feed, ngx_uint_t n);
-
 
 #define ehr_feed_of_number(link)                                             \
     ((ehr_feed_bed_t *) ((u_char *) (link) - offsetof(ehr_feed_bed_t,        \
                                                       number)))
-
-#define ehr_feed_same(one, other)                                            \
-    (ngx_memcmp(one, other, sizeof(ehr_uuid_t)) == 0)
 
 #define ehr_feed_copy(to, from)                                              \
     ngx_memcpy(to, from, sizeof(ehr_uuid_t))
@@ -137,119 +116,17 @@ static const ehr_feed_word_t  ehr_feed_sexes[] = {
 ngx_int_t
 ehr_feed_beds_begin(ehr_feed_t *feed)
 {
-    ngx_rbtree_init(&feed->wards, &feed->named_sentinel,
-                    ehr_feed_named_insert);
-    ngx_rbtree_init(&feed->rooms, &feed->named_sentinel,
-                    ehr_feed_named_insert);
-    ngx_rbtree_init(&feed->beds, &feed->named_sentinel,
-                    ehr_feed_named_insert);
+    ehr_feed_named_init(feed, &feed->wards);
+    ehr_feed_named_init(feed, &feed->rooms);
+    ehr_feed_named_init(feed, &feed->beds);
     ngx_rbtree_init(&feed->bed_numbers, &feed->named_sentinel,
                     ngx_rbtree_insert_value);
 
-    feed->nlooked = 0;
-    feed->hidden = 0;
-
-    return ngx_array_init(&feed->touched, feed->pool, 64,
-                          sizeof(ehr_feed_touched_t));
+    return ehr_feed_boards_begin(feed);
 }
 
 
-/* -- what is known by its uuid --------------------------------------------- */
-
-static ngx_rbtree_key_t
-ehr_feed_key(const ehr_uuid_t *id)
-{
-    return ngx_murmur_hash2((u_char *) id->bytes, sizeof(ehr_uuid_t));
-}
-
-
-static void
-ehr_feed_named_insert(ngx_rbtree_node_t *temp, ngx_rbtree_node_t *node,
-    ngx_rbtree_node_t *sentinel)
-{
-    int                   less;
-    ngx_rbtree_node_t   **link;
-
-    for ( ;; ) {
-        less = node->key < temp->key
-               || (node->key == temp->key
-                   && ngx_memcmp(&((ehr_feed_named_t *) node)->id,
-                                 &((ehr_feed_named_t *) temp)->id,
-                                 sizeof(ehr_uuid_t))
-                      < 0);
-
-        link = less ? &temp->left : &temp->right;
-
-        if (*link == sentinel) {
-            break;
-        }
-
-        temp = *link;
-    }
-
-    *link = node;
-    node->parent = temp;
-    node->left = sentinel;
-    node->right = sentinel;
-    ngx_rbt_red(node);
-}
-
-
-/* What has that uuid, or NULL. */
-
-static void *
-ehr_feed_named(ngx_rbtree_t *tree, const ehr_uuid_t *id)
-{
-    int                 rc;
-    ngx_rbtree_key_t    key;
-    ngx_rbtree_node_t  *node;
-
-    key = ehr_feed_key(id);
-    node = tree->root;
-
-    while (node != tree->sentinel) {
-        if (key != node->key) {
-            node = key < node->key ? node->left : node->right;
-            continue;
-        }
-
-        rc = ngx_memcmp(id, &((ehr_feed_named_t *) node)->id,
-                        sizeof(ehr_uuid_t));
-        if (rc == 0) {
-            return node;
-        }
-
-        node = rc < 0 ? node->left : node->right;
-    }
-
-    return NULL;
-}
-
-
-/* The same; it is made, all zero, if there is none.  NULL without memory. */
-
-static void *
-ehr_feed_named_add(ehr_feed_t *feed, ngx_rbtree_t *tree, const ehr_uuid_t *id,
-    size_t size)
-{
-    ehr_feed_named_t  *named;
-
-    named = ehr_feed_named(tree, id);
-
-    if (named == NULL) {
-        named = ngx_pcalloc(feed->pool, size);
-        if (named == NULL) {
-            return NULL;
-        }
-
-        named->id = *id;
-        named->node.key = ehr_feed_key(id);
-        ngx_rbtree_insert(tree, &named->node);
-    }
-
-    return named;
-}
-
+/* -- rows ------------------------------------------------------------------ */
 
 /* Null is 0. */
 
@@ -275,8 +152,6 @@ ehr_feed_word(const ehr_feed_word_t *words, const ehr_column_t *column,
     return NGX_ERROR;
 }
 
-
-/* -- rows ------------------------------------------------------------------ */
 
 ngx_int_t
 ehr_feed_ward_row(void *data, const ehr_column_t *columns, ngx_uint_t n)
@@ -652,7 +527,7 @@ ehr_feed_stay_ended(ehr_feed_t *feed, const ehr_column_t *columns)
 }
 
 
-/* -- wards whose boards look different ------------------------------------- */
+/* -- where a bed stands ---------------------------------------------------- */
 
 ngx_int_t
 ehr_feed_touch_bed(ehr_feed_t *feed, const ehr_uuid_t *id)
@@ -664,129 +539,4 @@ ehr_feed_touch_bed(ehr_feed_t *feed, const ehr_uuid_t *id)
     ward = bed && bed->is_read ? ehr_feed_ward_of(feed, bed) : NULL;
 
     return ward ? ehr_feed_touch(feed, &ward->named.id) : NGX_OK;
-}
-
-
-ngx_int_t
-ehr_feed_touch(ehr_feed_t *feed, const ehr_uuid_t *ward)
-{
-    ngx_uint_t           i;
-    ehr_feed_touched_t  *touched;
-
-    touched = feed->touched.elts;
-
-    for (i = feed->touched.nelts;
-         i > feed->nlooked
-         && touched[i - 1].transaction == feed->transaction;
-         i--)
-    {
-        if (ehr_feed_same(&touched[i - 1].ward, ward)) {
-            return NGX_OK;
-        }
-    }
-
-    touched = ngx_array_push(&feed->touched);
-    if (touched == NULL) {
-        return NGX_ERROR;
-    }
-
-    touched->transaction = feed->transaction;
-    touched->ward = *ward;
-
-    ehr_engine_ward_touch(feed->engine, ehr_feed_engine_uuid(ward));
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ehr_feed_look_wards(ehr_feed_t *feed)
-{
-    u_char               sql[EHR_FEED_SQL], *p, *last;
-    ngx_uint_t           i;
-    ehr_feed_touched_t  *touched;
-
-    if (feed->touched.nelts == 0 || feed->hidden) {
-        return NGX_DECLINED;
-    }
-
-    touched = feed->touched.elts;
-    feed->nlooked = ngx_min(feed->touched.nelts, EHR_FEED_LOOKED);
-
-    last = sql + sizeof(sql);
-
-    p = ngx_slprintf(sql, last, "COPY (SELECT bool_and(" EHR_FEED_VISIBLE
-                     ") FROM unnest('{");
-
-    for (i = 0; i < feed->nlooked; i++) {
-        p = ngx_slprintf(p, last, i ? ",%uD" : "%uD",
-                         touched[i].transaction);
-    }
-
-    p = ngx_slprintf(p, last, "}'::bigint[]) AS t (id)" EHR_FEED_NOW
-                     ") TO STDOUT%Z");
-
-    return ehr_replication_read(feed->replication, (char *) sql,
-                                ehr_feed_looked_row, ehr_feed_looked_done);
-}
-
-
-static ngx_int_t
-ehr_feed_looked_row(void *data, const ehr_column_t *columns, ngx_uint_t n)
-{
-    ehr_feed_t  *feed = data;
-
-    (void) n;
-
-    feed->hidden = !(columns[0].len == 1 && columns[0].data[0] == 't');
-
-    return NGX_OK;
-}
-
-
-/* If they cannot be seen yet, the clock or the next commit looks again. */
-
-static ngx_int_t
-ehr_feed_looked_done(void *data)
-{
-    ngx_uint_t   n;
-    ehr_feed_t  *feed = data;
-
-    n = feed->nlooked;
-    feed->nlooked = 0;
-
-    if (!feed->hidden) {
-        ehr_feed_tell_wards(feed, n);
-    }
-
-    return ehr_feed_pump_rest(feed);
-}
-
-
-/* The first n. */
-
-static void
-ehr_feed_tell_wards(ehr_feed_t *feed, ngx_uint_t n)
-{
-    ngx_uint_t           i;
-    ehr_event_t          event;
-    ehr_feed_touched_t  *touched;
-
-    touched = feed->touched.elts;
-
-    for (i = 0; i < n; i++) {
-        ehr_engine_ward_touch(feed->engine,
-                              ehr_feed_engine_uuid(&touched[i].ward));
-
-        ngx_memzero(&event, sizeof(ehr_event_t));
-        event.kind = EHR_EVENT_WARD;
-        event.entity = touched[i].ward;
-        ehr_events_put(&event);
-    }
-
-    ehr_events_publish();
-
-    feed->touched.nelts -= n;
-    ngx_memmove(touched, touched + n,
-                feed->touched.nelts * sizeof(ehr_feed_touched_t));
 }

@@ -3,8 +3,11 @@
  *
  *   feed.c         its life, its state as others see it
  *   feed_load.c    everything, from a snapshot
+ *   feed_stream.c  rows of the stream
  *   feed_change.c  what a changed row means
- *   feed_bed.c     beds, and the wards whose boards change
+ *   feed_bed.c     beds
+ *   feed_board.c   wards whose boards look different
+ *   feed_named.c   what is known by its uuid
  *   feed_reload.c  doctors and days read again
  *   feed_value.c   texts of columns
  */
@@ -148,6 +151,23 @@ typedef struct {
     ngx_uint_t              hash;       /* of its time zone and state */
 } ehr_feed_clinic_t;
 
+/* A changed row: the columns of its table that are wanted. */
+typedef struct {
+    ehr_pgoutput_type_t     type;
+    ngx_uint_t              has_was;
+    ehr_column_t            was[EHR_FEED_WANTED];
+    ehr_column_t            now[EHR_FEED_WANTED];
+} ehr_feed_row_t;
+
+/* A table that is followed. */
+typedef struct ehr_feed_table_s {
+    const char             *name;
+    ngx_uint_t              is_read;    /* something is, because of it */
+    const char             *columns[EHR_FEED_WANTED];
+    ngx_int_t             (*changed)(ehr_feed_t *feed,
+                                     const ehr_feed_row_t *row);
+} ehr_feed_table_t;
+
 
 /* -- feed_value.c: NGX_OK, or NGX_ERROR for what is no such thing ---------- */
 
@@ -167,6 +187,8 @@ ngx_int_t ehr_feed_seconds(const ehr_column_t *column,
 void ehr_feed_array(const ehr_uuid_t *ids, ngx_uint_t n, u_char *out);
 
 #define ehr_feed_engine_uuid(uuid)  ((const ehr_engine_uuid_t *) (uuid))
+#define ehr_feed_same(one, other)                                            \
+    (ngx_memcmp(one, other, sizeof(ehr_uuid_t)) == 0)
 
 
 /* -- feed_load.c ----------------------------------------------------------- */
@@ -196,10 +218,16 @@ ngx_int_t ehr_feed_resource_row(void *data, const ehr_column_t *columns,
     ngx_uint_t n);
 
 
-/* -- feed_change.c --------------------------------------------------------- */
+/* -- feed_stream.c --------------------------------------------------------- */
 
 /* Handler of the replication. */
 ngx_int_t ehr_feed_message(void *data, const ehr_pgoutput_t *message);
+
+
+/* -- feed_change.c --------------------------------------------------------- */
+
+/* Ends with one that has no name. */
+extern const ehr_feed_table_t  ehr_feed_tables[];
 
 /* Hash of what matters of a clinic, columns id, time_zone, deleted_at; 1 if
  * it is another than before. */
@@ -236,13 +264,31 @@ ngx_int_t ehr_feed_stay_row(void *data, const ehr_column_t *columns,
     ngx_uint_t n);
 ngx_int_t ehr_feed_stay_ended(ehr_feed_t *feed, const ehr_column_t *columns);
 
-/* The ward's board looks different, or the board with that bed on it. */
-ngx_int_t ehr_feed_touch(ehr_feed_t *feed, const ehr_uuid_t *ward);
+/* The board of the ward where the bed stands looks different. */
 ngx_int_t ehr_feed_touch_bed(ehr_feed_t *feed, const ehr_uuid_t *bed);
+
+
+/* -- feed_board.c ---------------------------------------------------------- */
+
+ngx_int_t ehr_feed_boards_begin(ehr_feed_t *feed);
+
+/* The ward's board looks different. */
+ngx_int_t ehr_feed_touch(ehr_feed_t *feed, const ehr_uuid_t *ward);
 
 /* Looks whether what touched wards can be seen, and tells of it then;
  * ehr_feed_pump_rest() goes on.  NGX_DECLINED: there is nothing to look for. */
 ngx_int_t ehr_feed_look_wards(ehr_feed_t *feed);
+
+
+/* -- feed_named.c ---------------------------------------------------------- */
+
+/* A tree of what is known by its uuid, empty. */
+void ehr_feed_named_init(ehr_feed_t *feed, ngx_rbtree_t *tree);
+/* What has that uuid, or NULL. */
+void *ehr_feed_named(ngx_rbtree_t *tree, const ehr_uuid_t *id);
+/* The same; it is made, all zero, if there is none.  NULL without memory. */
+void *ehr_feed_named_add(ehr_feed_t *feed, ngx_rbtree_t *tree,
+    const ehr_uuid_t *id, size_t size);
 
 
 /* -- feed_reload.c --------------------------------------------------------- */
