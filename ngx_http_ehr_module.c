@@ -26,6 +26,7 @@ static void ehr_exit_process(ngx_cycle_t *cycle);
 
 static char *ehr_conf_serves(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ehr_conf_check(ngx_conf_t *cf, ehr_main_conf_t *conf);
+static char *ehr_conf_check_keys(ngx_conf_t *cf, ehr_main_conf_t *conf);
 static char *ehr_conf_fault(ngx_conf_t *cf, const char *fault);
 
 static ehr_main_conf_t *ehr_cycle_conf(ngx_cycle_t *cycle);
@@ -397,22 +398,8 @@ ehr_conf_check(ngx_conf_t *cf, ehr_main_conf_t *conf)
         return EHR_INVALID("ehr: \"ehr_feed_stale\" is below 200ms");
     }
 
-    if (conf->tokens.keys.nelts == 0 || conf->tokens.signer == NULL) {
-        return EHR_INVALID("ehr: no \"ehr_jwt_key\" signs; add one "
-                           "with the parameter \"sign\"");
-    }
-
-    if (conf->keys.keys.nelts == 0) {
-        return EHR_INVALID("ehr: \"ehr_field_key\" is missing; patients' "
-                           "data cannot be kept without it");
-    }
-
-    if (conf->keys.index_keys.nelts == 0) {
-        return EHR_INVALID("ehr: \"ehr_index_key\" is missing");
-    }
-
-    if (conf->keys.audit_key == NULL) {
-        return EHR_INVALID("ehr: \"ehr_audit_key\" is missing");
+    if (ehr_conf_check_keys(cf, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
     }
 
     if (conf->password_pool.len == 0) {
@@ -436,6 +423,31 @@ ehr_conf_check(ngx_conf_t *cf, ehr_main_conf_t *conf)
 
     if (ehr_store_prepare_conf(cf, &conf->store) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ehr_conf_check_keys(ngx_conf_t *cf, ehr_main_conf_t *conf)
+{
+    if (conf->tokens.keys.nelts == 0 || conf->tokens.signer == NULL) {
+        return EHR_INVALID("ehr: no \"ehr_jwt_key\" signs; add one "
+                           "with the parameter \"sign\"");
+    }
+
+    if (conf->keys.keys.nelts == 0) {
+        return EHR_INVALID("ehr: \"ehr_field_key\" is missing; patients' "
+                           "data cannot be kept without it");
+    }
+
+    if (conf->keys.index_keys.nelts == 0) {
+        return EHR_INVALID("ehr: \"ehr_index_key\" is missing");
+    }
+
+    if (conf->keys.audit_key == NULL) {
+        return EHR_INVALID("ehr: \"ehr_audit_key\" is missing");
     }
 
     return NGX_CONF_OK;

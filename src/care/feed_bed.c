@@ -51,14 +51,6 @@ typedef struct {
     const ehr_uuid_t       *ward;
 } ehr_feed_where_t;
 
-typedef struct {
-    const char             *name;
-    uint8_t                 value;
-} ehr_feed_word_t;
-
-
-static ngx_int_t ehr_feed_word(const ehr_feed_word_t *words,
-    const ehr_column_t *column, uint8_t *value);
 
 static ngx_int_t ehr_feed_bed_take(ehr_feed_bed_t *bed,
     const ehr_column_t *columns);
@@ -127,31 +119,6 @@ ehr_feed_beds_begin(ehr_feed_t *feed)
 
 
 /* -- rows ------------------------------------------------------------------ */
-
-/* Null is 0. */
-
-static ngx_int_t
-ehr_feed_word(const ehr_feed_word_t *words, const ehr_column_t *column,
-    uint8_t *value)
-{
-    *value = 0;
-
-    if (column->data == NULL) {
-        return NGX_OK;
-    }
-
-    for (/* void */ ; words->name; words++) {
-        if (ngx_strlen(words->name) == column->len
-            && ngx_memcmp(words->name, column->data, column->len) == 0)
-        {
-            *value = words->value;
-            return NGX_OK;
-        }
-    }
-
-    return NGX_ERROR;
-}
-
 
 ngx_int_t
 ehr_feed_ward_row(void *data, const ehr_column_t *columns, ngx_uint_t n)

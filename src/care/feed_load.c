@@ -20,6 +20,8 @@ static ngx_int_t ehr_feed_step_done(void *data);
 static ngx_int_t ehr_feed_clinic_row(void *data, const ehr_column_t *columns,
     ngx_uint_t n);
 static void ehr_feed_see(ehr_feed_t *feed);
+static ngx_int_t ehr_feed_doctor_add(ehr_feed_t *feed, int32_t number,
+    const ehr_uuid_t *uuid);
 static ngx_int_t ehr_feed_groups_set(ehr_feed_t *feed,
     ehr_feed_doctor_t *doctor);
 static ngx_uint_t ehr_feed_has(const ehr_uuid_t *ids, ngx_uint_t n,
@@ -227,35 +229,22 @@ ehr_feed_clinic_row(void *data, const ehr_column_t *columns, ngx_uint_t n)
 ngx_int_t
 ehr_feed_resource_row(void *data, const ehr_column_t *columns, ngx_uint_t n)
 {
-    int32_t             number;
-    ehr_feed_t         *feed = data;
-    ehr_uuid_t          uuid;
-    ngx_uint_t          i;
-    ehr_feed_doctor_t  *doctor;
+    int32_t      number;
+    uint8_t      kind;
+    ehr_feed_t  *feed = data;
+    ehr_uuid_t   uuid;
 
-    static const struct {
-        ngx_str_t          name;
-        ehr_engine_kind_t  kind;
-    } kinds[] = {
-        { ngx_string("doctor"), EHR_ENGINE_DOCTOR },
-        { ngx_string("room"), EHR_ENGINE_ROOM },
-        { ngx_string("equipment"), EHR_ENGINE_EQUIPMENT },
-        { ngx_string("bed"), EHR_ENGINE_BED },
-        { ngx_null_string, 0 }
+    static const ehr_feed_word_t  kinds[] = {
+        { "doctor", EHR_ENGINE_DOCTOR },
+        { "room", EHR_ENGINE_ROOM },
+        { "equipment", EHR_ENGINE_EQUIPMENT },
+        { "bed", EHR_ENGINE_BED },
+        { NULL, 0 }
     };
 
     (void) n;
 
-    for (i = 0; kinds[i].name.len; i++) {
-        if (columns[1].len == kinds[i].name.len
-            && ngx_memcmp(columns[1].data, kinds[i].name.data,
-                          kinds[i].name.len) == 0)
-        {
-            break;
-        }
-    }
-
-    if (kinds[i].name.len == 0) {
+    if (ehr_feed_word(kinds, &columns[1], &kind) != NGX_OK) {
         return NGX_OK;                              /* a patient */
     }
 
@@ -265,30 +254,44 @@ ehr_feed_resource_row(void *data, const ehr_column_t *columns, ngx_uint_t n)
         return NGX_ERROR;
     }
 
-    if (kinds[i].kind == EHR_ENGINE_DOCTOR
-        && ehr_feed_doctor(feed, number) == NULL)
-    {
-        doctor = ngx_pcalloc(feed->pool, sizeof(ehr_feed_doctor_t));
-        if (doctor == NULL) {
-            return NGX_ERROR;
-        }
-
-        doctor->node.key = number;
-        doctor->uuid = uuid;
-        ngx_rbtree_insert(&feed->doctors, &doctor->node);
-
-        if (feed->followed) {
-            ehr_feed_mark(feed, doctor);
-        }
-    }
-
-    if (kinds[i].kind == EHR_ENGINE_BED) {
+    if (kind == EHR_ENGINE_BED) {
         return ehr_feed_bed_numbered(feed, number, &uuid);
     }
 
+    if (kind == EHR_ENGINE_DOCTOR
+        && ehr_feed_doctor_add(feed, number, &uuid) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     return ehr_feed_accepted(ehr_engine_feed_resource(feed->engine, number,
-                                          kinds[i].kind,
-                                          ehr_feed_engine_uuid(&uuid)));
+                                          kind, ehr_feed_engine_uuid(&uuid)));
+}
+
+
+static ngx_int_t
+ehr_feed_doctor_add(ehr_feed_t *feed, int32_t number, const ehr_uuid_t *uuid)
+{
+    ehr_feed_doctor_t  *doctor;
+
+    if (ehr_feed_doctor(feed, number)) {
+        return NGX_OK;
+    }
+
+    doctor = ngx_pcalloc(feed->pool, sizeof(ehr_feed_doctor_t));
+    if (doctor == NULL) {
+        return NGX_ERROR;
+    }
+
+    doctor->node.key = number;
+    doctor->uuid = *uuid;
+    ngx_rbtree_insert(&feed->doctors, &doctor->node);
+
+    if (feed->followed) {
+        ehr_feed_mark(feed, doctor);
+    }
+
+    return NGX_OK;
 }
 
 

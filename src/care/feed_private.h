@@ -182,6 +182,14 @@ ngx_int_t ehr_feed_range(const ehr_column_t *column, ehr_engine_time_t *from,
 /* The same in seconds, rounded down, as beds have it. */
 ngx_int_t ehr_feed_seconds(const ehr_column_t *column,
     ehr_engine_second_t *from, ehr_engine_second_t *to);
+/* One of some words, that end with NULL, as the engine has it; null is 0. */
+typedef struct {
+    const char             *name;
+    uint8_t                 value;
+} ehr_feed_word_t;
+
+ngx_int_t ehr_feed_word(const ehr_feed_word_t *words,
+    const ehr_column_t *column, uint8_t *value);
 /* "{uuid,uuid}" of ids at out[EHR_FEED_ARRAY(n)]. */
 #define EHR_FEED_ARRAY(n)  ((n) * (EHR_UUID_TEXT + 1) + 3)
 void ehr_feed_array(const ehr_uuid_t *ids, ngx_uint_t n, u_char *out);

@@ -189,3 +189,26 @@ ehr_feed_day(u_char *out, u_char *last, uint32_t day)
     return ngx_slprintf(out, last, "%4d-%02d-%02d", tm.ngx_tm_year,
                         tm.ngx_tm_mon, tm.ngx_tm_mday);
 }
+
+
+ngx_int_t
+ehr_feed_word(const ehr_feed_word_t *words, const ehr_column_t *column,
+    uint8_t *value)
+{
+    *value = 0;
+
+    if (column->data == NULL) {
+        return NGX_OK;
+    }
+
+    for (/* void */ ; words->name; words++) {
+        if (ngx_strlen(words->name) == column->len
+            && ngx_memcmp(words->name, column->data, column->len) == 0)
+        {
+            *value = words->value;
+            return NGX_OK;
+        }
+    }
+
+    return NGX_ERROR;
+}

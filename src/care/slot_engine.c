@@ -8,6 +8,15 @@
 #define EHR_SLOT_AT_ONCE  64
 
 
+/* What the engine is asked, with what it points to. */
+typedef struct {
+    ehr_engine_search_t     engine;
+    ehr_engine_uuid_t       groups[2];
+    ehr_uuid_t              clinic;
+    int32_t                 doctor;
+} ehr_slot_search_t;
+
+
 static void ehr_slot_of_engine(const ehr_engine_slot_t *from,
     ehr_slot_t *slot);
 static ngx_int_t ehr_slot_is_of_day(const ehr_slot_t *slot, const char *date,
@@ -16,6 +25,8 @@ static void ehr_slot_clinic_unknown(const ehr_uuid_t *clinic,
     ehr_slot_clinics_t *unknown);
 static ngx_int_t ehr_slot_groups(const ehr_slot_wish_t *wish,
     ehr_engine_uuid_t groups[2], size_t *n);
+static ngx_int_t ehr_slot_search(ehr_engine_t *engine,
+    const ehr_slot_wish_t *wish, ehr_slot_search_t *search);
 
 
 #define ehr_slot_step(second)                                                \
@@ -223,54 +234,18 @@ ehr_slot_engine_next(const ehr_slot_wish_t *wish, ehr_out_t *out)
 ngx_int_t
 ehr_slot_engine_first(const ehr_slot_wish_t *wish, ehr_out_t *out)
 {
-    size_t                i, n;
-    int32_t               resource;
-    ehr_slot_t            slot;
-    ehr_uuid_t            clinic;
-    ehr_engine_t         *engine = ehr_slot_engine();
-    ehr_engine_uuid_t     groups[2];
-    ehr_engine_slot_t     slots[100];
-    ehr_engine_search_t   search;
+    size_t               i, n;
+    ehr_slot_t           slot;
+    ehr_engine_t        *engine = ehr_slot_engine();
+    ehr_slot_search_t    search;
+    ehr_engine_slot_t    slots[100];
 
-    if (engine == NULL) {
-        return NGX_DECLINED;
-    }
-
-    ngx_memzero(&search, sizeof(ehr_engine_search_t));
-
-    if (ehr_slot_groups(wish, groups, &search.ngroups) != NGX_OK) {
-        return NGX_DECLINED;
-    }
-
-    search.groups = groups;
-
-    if (wish->clinic) {
-        (void) ehr_uuid_parse(&clinic, (u_char *) wish->clinic,
-                              EHR_UUID_TEXT);
-        search.clinic = ehr_slot_engine_uuid(&clinic);
-    }
-
-    if (wish->doctor_text) {
-        if (ehr_engine_find(engine, EHR_ENGINE_DOCTOR,
-                            ehr_slot_engine_uuid(&wish->doctor), &resource)
-            != EHR_ENGINE_OK)
-        {
-            return NGX_DECLINED;
-        }
-
-        search.resources = &resource;
-        search.nresources = 1;
-    }
-
-    search.from = ehr_slot_step(ngx_max(wish->from,
-                                        (int64_t) ngx_time() + 1));
-    search.until = wish->to ? ehr_slot_step(wish->to) : 0;
-    search.granules = wish->minutes / (EHR_SLOT_STEP / 60);
-
-    if (ehr_engine_first(engine, &search, slots,
-                         ngx_min(wish->limit, sizeof(slots)
-                                              / sizeof(slots[0])), &n)
-        != EHR_ENGINE_OK)
+    if (engine == NULL
+        || ehr_slot_search(engine, wish, &search) != NGX_OK
+        || ehr_engine_first(engine, &search.engine, slots,
+                            ngx_min(wish->limit, sizeof(slots)
+                                                 / sizeof(slots[0])), &n)
+           != EHR_ENGINE_OK)
     {
         return NGX_DECLINED;
     }
@@ -287,6 +262,50 @@ ehr_slot_engine_first(const ehr_slot_wish_t *wish, ehr_out_t *out)
     }
 
     ehr_out_literal(out, "]");
+
+    return NGX_OK;
+}
+
+
+/* NGX_DECLINED: the engine does not know who is asked for. */
+
+static ngx_int_t
+ehr_slot_search(ehr_engine_t *engine, const ehr_slot_wish_t *wish,
+    ehr_slot_search_t *search)
+{
+    ngx_memzero(search, sizeof(ehr_slot_search_t));
+
+    if (ehr_slot_groups(wish, search->groups, &search->engine.ngroups)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    search->engine.groups = search->groups;
+
+    if (wish->clinic) {
+        (void) ehr_uuid_parse(&search->clinic, (u_char *) wish->clinic,
+                              EHR_UUID_TEXT);
+        search->engine.clinic = ehr_slot_engine_uuid(&search->clinic);
+    }
+
+    if (wish->doctor_text) {
+        if (ehr_engine_find(engine, EHR_ENGINE_DOCTOR,
+                            ehr_slot_engine_uuid(&wish->doctor),
+                            &search->doctor)
+            != EHR_ENGINE_OK)
+        {
+            return NGX_DECLINED;
+        }
+
+        search->engine.resources = &search->doctor;
+        search->engine.nresources = 1;
+    }
+
+    search->engine.from = ehr_slot_step(ngx_max(wish->from,
+                                                (int64_t) ngx_time() + 1));
+    search->engine.until = wish->to ? ehr_slot_step(wish->to) : 0;
+    search->engine.granules = wish->minutes / (EHR_SLOT_STEP / 60);
 
     return NGX_OK;
 }

@@ -10,9 +10,15 @@
 
 static ngx_int_t ehr_slots_first_wish(ehr_request_t *req,
     ehr_slot_wish_t *wish);
+static ngx_int_t ehr_slots_first_times(ehr_request_t *req,
+    const ehr_values_t *values, ehr_slot_wish_t *wish);
 static ngx_int_t ehr_slots_first_ask(ehr_request_t *req,
     const ehr_slot_wish_t *wish);
 static void ehr_slots_first_found(ehr_request_t *req, ehr_batch_t *batch);
+
+
+#define ehr_slots_value(values, name)                                        \
+    ehr_input_value(&ehr_input_slots, values, name)
 
 
 ngx_int_t
@@ -52,19 +58,17 @@ ehr_slots_first_wish(ehr_request_t *req, ehr_slot_wish_t *wish)
         return rc;
     }
 
-#define ehr_slots_value(name)  ehr_input_value(&ehr_input_slots, &values, name)
-
-    wish->specialty = ehr_slots_value("specialty").text;
-    wish->clinic = ehr_slots_value("clinic").text;
-    wish->department = ehr_slots_value("department").text;
-    wish->doctor_text = ehr_slots_value("doctor").text;
+    wish->specialty = ehr_slots_value(&values, "specialty").text;
+    wish->clinic = ehr_slots_value(&values, "clinic").text;
+    wish->department = ehr_slots_value(&values, "department").text;
+    wish->doctor_text = ehr_slots_value(&values, "doctor").text;
 
     if (wish->doctor_text) {
         (void) ehr_uuid_parse(&wish->doctor, (u_char *) wish->doctor_text,
                               EHR_UUID_TEXT);
     }
 
-    value = ehr_slots_value("duration");
+    value = ehr_slots_value(&values, "duration");
     wish->minutes = value.text ? ngx_atoi((u_char *) value.text, value.len)
                                : 0;
 
@@ -74,30 +78,37 @@ ehr_slots_first_wish(ehr_request_t *req, ehr_slot_wish_t *wish)
         return NGX_DONE;
     }
 
-    value = ehr_slots_value("limit");
+    value = ehr_slots_value(&values, "limit");
     wish->limit = value.text ? ngx_atoi((u_char *) value.text, value.len)
                              : EHR_SLOTS_USUAL;
 
-    value = ehr_slots_value("from");
-    wish->from = value.text ? ehr_slot_instant_parse(value.text, value.len,
-                                                     NULL)
-                            : ngx_time();
+    return ehr_slots_first_times(req, &values, wish);
+}
 
-    value = ehr_slots_value("to");
 
-    if (value.text == NULL) {
+static ngx_int_t
+ehr_slots_first_times(ehr_request_t *req, const ehr_values_t *values,
+    ehr_slot_wish_t *wish)
+{
+    ehr_value_t  from, to;
+
+    from = ehr_slots_value(values, "from");
+    to = ehr_slots_value(values, "to");
+
+    wish->from = from.text ? ehr_slot_instant_parse(from.text, from.len, NULL)
+                           : ngx_time();
+
+    if (to.text == NULL) {
         return NGX_OK;
     }
 
-    wish->to = ehr_slot_instant_parse(value.text, value.len, NULL);
+    wish->to = ehr_slot_instant_parse(to.text, to.len, NULL);
 
-    if (ehr_slots_value("from").text == NULL) {
+    if (from.text == NULL) {
         /* before now there is nothing */
         wish->to = ngx_max(wish->to, wish->from);
         return NGX_OK;
     }
-
-#undef ehr_slots_value
 
     if (wish->to <= wish->from) {
         ehr_reply_field(req, NGX_HTTP_BAD_REQUEST, "to",

@@ -9,6 +9,8 @@ static ngx_table_elt_t *ehr_header_push(ehr_request_t *req, const char *name,
     ngx_str_t *value);
 static int ehr_reply_is_read(ehr_request_t *req, const ehr_reply_t *reply);
 static void ehr_reply_known(ehr_request_t *req, const ehr_reply_t *reply);
+static void ehr_reply_prepare(ngx_http_request_t *r, ngx_uint_t status,
+    off_t size);
 static ngx_int_t ehr_reply_headers(ehr_request_t *req,
     const ehr_reply_t *reply);
 static void ehr_reply_envelope(ehr_request_t *req, const ehr_reply_t *reply,
@@ -285,27 +287,7 @@ ehr_reply_send(ehr_request_t *req, ngx_uint_t status, ehr_out_t *body)
         return;
     }
 
-    r->headers_out.status = status;
-    r->headers_out.content_length_n = body->size;
-
-    if (status == NGX_HTTP_NOT_MODIFIED) {
-        ngx_http_clear_content_length(r);
-    }
-
-    if (status == 422) {
-        /* nginx does not know its name */
-        ngx_str_set(&r->headers_out.status_line, "422 Unprocessable Content");
-    }
-
-    r->disable_not_modified = (r->method != NGX_HTTP_GET
-                               && r->method != NGX_HTTP_HEAD);
-
-    /* ours: nginx would answer with a page of its own and close */
-    r->headers_in.if_match = NULL;
-    r->headers_in.if_unmodified_since = NULL;
-
-    /* no answer has a date, and a tag is more exact: RFC 9110 13.1.3 */
-    r->headers_in.if_modified_since = NULL;
+    ehr_reply_prepare(r, status, body->size);
 
     if (ehr_reply_header(req, "Cache-Control", &no_store) != NGX_OK
         || ehr_reply_header(req, "X-Request-Id", &req->id) != NGX_OK)
@@ -330,6 +312,33 @@ ehr_reply_send(ehr_request_t *req, ngx_uint_t status, ehr_out_t *body)
     body->last->next = NULL;
 
     ngx_http_finalize_request(r, ngx_http_output_filter(r, body->first));
+}
+
+
+static void
+ehr_reply_prepare(ngx_http_request_t *r, ngx_uint_t status, off_t size)
+{
+    r->headers_out.status = status;
+    r->headers_out.content_length_n = size;
+
+    if (status == NGX_HTTP_NOT_MODIFIED) {
+        ngx_http_clear_content_length(r);
+    }
+
+    if (status == 422) {
+        /* nginx does not know its name */
+        ngx_str_set(&r->headers_out.status_line, "422 Unprocessable Content");
+    }
+
+    r->disable_not_modified = (r->method != NGX_HTTP_GET
+                               && r->method != NGX_HTTP_HEAD);
+
+    /* ours: nginx would answer with a page of its own and close */
+    r->headers_in.if_match = NULL;
+    r->headers_in.if_unmodified_since = NULL;
+
+    /* no answer has a date, and a tag is more exact: RFC 9110 13.1.3 */
+    r->headers_in.if_modified_since = NULL;
 }
 
 
