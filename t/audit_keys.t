@@ -75,6 +75,15 @@ keys_are($other, 'audit-2 version=2');
 is $client{ $other->name }->get("/api/v1/patients/$patient")->{status}, 200,
     'until it has the new one';
 
+my ($seals, undef, $said_of) = $env->psql('ehr_app', "BEGIN;
+    SET LOCAL ehr.scope = 'system'; INSERT INTO ehr.audit_seals (segment,
+        from_xid, to_xid, first_seq, last_seq, rows, digests, previous_mac, mac)
+    SELECT segment + 1, to_xid, to_xid + 1, 1, 1, 1, repeat('a', 24)::bytea,
+        mac, repeat('a', 64) FROM ehr.audit_seals ORDER BY segment DESC LIMIT 1;
+    COMMIT");
+ok !$seals, 'nor does a module seal that knows of one key only';
+like $said_of, qr/does not continue segment/, 'and is told';
+
 # -- a wrong file does not get into the chain
 
 wait_until(20, sub { open_rows() == 0 });

@@ -24,6 +24,11 @@ is verify()->{status}, 0, 'what was sealed before is proved'
 like verify()->{said}, qr/intact: 1 segments with $rows rows, 1 rows not/,
     'all of it';
 
+seal();
+is verify()->{status}, 0, 'and so is what a module of then seals afterwards'
+    or diag verify()->{said};
+like verify()->{said}, qr/intact: 2 segments with .* 0 rows not/, 'all of it';
+
 $env->start_nginx;
 $env->wait_ready;
 my $accounts = accounts($env);
@@ -66,9 +71,12 @@ sub read_as_before {
         SELECT ehr.audit_reads(E'$read'); COMMIT");
 }
 
-# The first segment, by what sql/README.md says.
+# The next segment, by what sql/README.md said then.
 sub seal {
-    my ($to, $first, $last, $rows, $digests) = @{ ($env->rows(<<'SQL'))[0] };
+    my ($before, $from, $previous) = @{ ($env->rows("SELECT segment, to_xid, mac
+        FROM ehr.audit_seals UNION ALL SELECT 0, 0, '' ORDER BY 1 DESC"))[0] };
+    my $segment = $before + 1;
+    my ($to, $first, $last, $rows, $digests) = @{ ($env->rows(<<"SQL"))[0] };
 SELECT max(xid) + 1, min(seq), max(seq), count(*),
        encode(string_agg(int8send(seq) || substr(sha256(convert_to(
            jsonb_build_array(seq, id,
@@ -76,15 +84,19 @@ SELECT max(xid) + 1, min(seq), max(seq), count(*),
                actor_id, action, entity, entity_id, patient_id, before, after,
                request_id, ip, user_agent, method, route, at, mac)::text,
            'UTF8')), 1, 16), ''::bytea ORDER BY seq), 'hex')
-  FROM ehr.audit_log
+  FROM ehr.audit_log WHERE xid >= $from
 SQL
-    my $mac = hmac_sha256_hex(join("\n", 1, 0, $to, $rows, '', $digests),
-        pack 'H*', $key);
+    my $mac = hmac_sha256_hex(join("\n", $segment, $from, $to, $rows, $previous,
+        $digests), pack 'H*', $key);
 
-    $env->sql("INSERT INTO ehr.audit_seals (segment, from_xid, to_xid,
-        first_seq, last_seq, rows, digests, previous_mac, mac) VALUES (1, 0,
-        $to, $first, $last, $rows, '\\x$digests', '', '$mac')");
-    write_file($env->audit_head, "1 $to $mac\n");
+    $env->sql_app("BEGIN; SET LOCAL ehr.scope = 'system';
+        INSERT INTO ehr.audit_seals (segment, from_xid, to_xid, first_seq,
+            last_seq, rows, digests, previous_mac, mac) VALUES ($segment,
+            $from, $to, $first, $last, $rows, '\\x$digests', '$previous',
+            '$mac');
+        COMMIT");
+    write_file($env->audit_head,
+        read_file($env->audit_head) . "$segment $to $mac\n");
 }
 
 sub wait_sealed {
