@@ -443,76 +443,76 @@ sub check_statuses {
 }
 
 # I2: what must always be so, whoever wrote it.
+my $movements = 'ehr.admission_movements';
+my $stays = "$movements m JOIN ehr.resources r ON r.kind = 'bed'"
+    . ' AND r.entity_id = m.bed_id';
+my %never = (
+    'no claims overlap' => 'SELECT a.ref, b.ref FROM ehr.claims a JOIN'
+        . ' ehr.claims b ON a.resource = b.resource AND a.seat = b.seat'
+        . ' AND a.during && b.during AND a.id < b.id',
+    'no patient lies in two beds' => "SELECT a.id, b.id FROM $movements a"
+        . " JOIN $movements b ON a.patient_id = b.patient_id AND a.id <"
+        . ' b.id AND a.during && b.during WHERE a.cancelled_at IS NULL AND'
+        . ' b.cancelled_at IS NULL',
+    'no bed has two patients' => "SELECT a.id, b.id FROM $movements a JOIN"
+        . " $movements b ON a.bed_id = b.bed_id AND a.seat = b.seat AND"
+        . ' a.id < b.id AND a.during && b.during WHERE a.cancelled_at IS'
+        . ' NULL AND b.cancelled_at IS NULL',
+    'no room for one sex has two' => "SELECT a.id, b.id FROM $movements a"
+        . " JOIN $movements b ON a.ward_room_id = b.ward_room_id AND a.id"
+        . ' < b.id AND a.during && b.during AND a.sex <> b.sex WHERE'
+        . ' a.is_same_sex AND b.is_same_sex AND a.cancelled_at IS NULL AND'
+        . ' b.cancelled_at IS NULL',
+    'occupied is where somebody lies' => 'SELECT b.id, b.status FROM'
+        . " ehr.beds b JOIN ehr.resources r ON r.kind = 'bed' AND"
+        . " r.entity_id = b.id WHERE (b.status = 'OCCUPIED') <> EXISTS"
+        . ' (SELECT FROM ehr.claims c WHERE c.resource = r.id AND c.seat ='
+        . " 0 AND c.kind = 'admission' AND upper_inf(c.during))",
+    'reserved is what is promised' => 'SELECT b.id FROM ehr.beds b JOIN'
+        . " ehr.resources r ON r.kind = 'bed' AND r.entity_id = b.id"
+        . " WHERE b.status = 'RESERVED' AND NOT EXISTS (SELECT FROM"
+        . ' ehr.claims c WHERE c.resource = r.id AND c.kind ='
+        . " 'reservation' AND c.during && tstzrange(now() - interval '5 s',"
+        . ' now()))',
+    'each movement has its claim' => "SELECT m.id FROM $stays WHERE"
+        . ' m.cancelled_at IS NULL AND (SELECT count(*) FROM ehr.claims c'
+        . ' WHERE c.resource = r.id AND c.seat = m.seat AND c.ref ='
+        . " m.admission_id AND c.kind = 'admission' AND c.during ="
+        . ' m.during) <> 1',
+    'each stay has its movement' => 'SELECT c.id FROM ehr.claims c JOIN'
+        . " ehr.resources r ON r.id = c.resource AND r.kind = 'bed' WHERE"
+        . " c.kind = 'admission' AND (SELECT count(*) FROM $movements m"
+        . ' WHERE m.bed_id = r.entity_id AND m.seat = c.seat AND'
+        . ' m.admission_id = c.ref AND m.during = c.during AND'
+        . ' m.cancelled_at IS NULL) <> 1',
+    'who lies somewhere is admitted' => 'SELECT a.id, a.status FROM'
+        . ' ehr.admissions a WHERE (a.status IN (\'ADMITTED\','
+        . " 'ON_LEAVE')) <> EXISTS (SELECT FROM $movements m WHERE"
+        . ' m.admission_id = a.id AND upper_inf(m.during) AND'
+        . ' m.cancelled_at IS NULL AND m.bed_id = a.bed_id)',
+    'a patient is busy while in bed' => "SELECT m.id FROM $movements m"
+        . " JOIN ehr.resources r ON r.kind = 'patient' AND r.entity_id ="
+        . ' m.patient_id WHERE m.cancelled_at IS NULL AND (SELECT count(*)'
+        . ' FROM ehr.claims c WHERE c.resource = r.id AND c.seat = 1 AND'
+        . ' c.ref = m.admission_id AND c.during @> m.during) <> 1',
+    'what is reserved has its plan or offer' => 'SELECT c.id FROM'
+        . " ehr.claims c JOIN ehr.resources r ON r.id = c.resource AND"
+        . " r.kind = 'bed' LEFT JOIN ehr.admissions a ON a.id = c.ref"
+        . " WHERE c.kind = 'reservation' AND upper(c.during) > now() AND"
+        . " (a.status NOT IN ('PLANNED', 'WAITING') OR a.id IS NULL OR"
+        . ' a.bed_id <> r.entity_id)',
+    "a bed's history leads to what it is" => 'SELECT b.id FROM ehr.beds b'
+        . ' WHERE b.status IS DISTINCT FROM (SELECT h.status FROM'
+        . ' ehr.bed_status_changes h WHERE h.bed_id = b.id ORDER BY h.at'
+        . ' DESC, h.id DESC LIMIT 1)',
+    'and each change follows on the one before' => 'SELECT bed_id FROM'
+        . ' (SELECT bed_id, was, lag(status) OVER (PARTITION BY bed_id'
+        . ' ORDER BY at, id) AS before FROM ehr.bed_status_changes) AS h'
+        . ' WHERE before IS NOT NULL AND was IS DISTINCT FROM before',
+);
+
 sub check_wards {
     my ($env) = @_;
-    my $movements = 'ehr.admission_movements';
-    my $stays = "$movements m JOIN ehr.resources r ON r.kind = 'bed'"
-        . ' AND r.entity_id = m.bed_id';
-    my %never = (
-        'no claims overlap' => 'SELECT a.ref, b.ref FROM ehr.claims a JOIN'
-            . ' ehr.claims b ON a.resource = b.resource AND a.seat = b.seat'
-            . ' AND a.during && b.during AND a.id < b.id',
-        'no patient lies in two beds' => "SELECT a.id, b.id FROM $movements a"
-            . " JOIN $movements b ON a.patient_id = b.patient_id AND a.id <"
-            . ' b.id AND a.during && b.during WHERE a.cancelled_at IS NULL AND'
-            . ' b.cancelled_at IS NULL',
-        'no bed has two patients' => "SELECT a.id, b.id FROM $movements a JOIN"
-            . " $movements b ON a.bed_id = b.bed_id AND a.seat = b.seat AND"
-            . ' a.id < b.id AND a.during && b.during WHERE a.cancelled_at IS'
-            . ' NULL AND b.cancelled_at IS NULL',
-        'no room for one sex has two' => "SELECT a.id, b.id FROM $movements a"
-            . " JOIN $movements b ON a.ward_room_id = b.ward_room_id AND a.id"
-            . ' < b.id AND a.during && b.during AND a.sex <> b.sex WHERE'
-            . ' a.is_same_sex AND b.is_same_sex AND a.cancelled_at IS NULL AND'
-            . ' b.cancelled_at IS NULL',
-        'occupied is where somebody lies' => 'SELECT b.id, b.status FROM'
-            . " ehr.beds b JOIN ehr.resources r ON r.kind = 'bed' AND"
-            . " r.entity_id = b.id WHERE (b.status = 'OCCUPIED') <> EXISTS"
-            . ' (SELECT FROM ehr.claims c WHERE c.resource = r.id AND c.seat ='
-            . " 0 AND c.kind = 'admission' AND upper_inf(c.during))",
-        'reserved is what is promised' => 'SELECT b.id FROM ehr.beds b JOIN'
-            . " ehr.resources r ON r.kind = 'bed' AND r.entity_id = b.id"
-            . " WHERE b.status = 'RESERVED' AND NOT EXISTS (SELECT FROM"
-            . ' ehr.claims c WHERE c.resource = r.id AND c.kind ='
-            . " 'reservation' AND c.during && tstzrange(now() - interval '5 s',"
-            . ' now()))',
-        'each movement has its claim' => "SELECT m.id FROM $stays WHERE"
-            . ' m.cancelled_at IS NULL AND (SELECT count(*) FROM ehr.claims c'
-            . ' WHERE c.resource = r.id AND c.seat = m.seat AND c.ref ='
-            . " m.admission_id AND c.kind = 'admission' AND c.during ="
-            . ' m.during) <> 1',
-        'each stay has its movement' => 'SELECT c.id FROM ehr.claims c JOIN'
-            . " ehr.resources r ON r.id = c.resource AND r.kind = 'bed' WHERE"
-            . " c.kind = 'admission' AND (SELECT count(*) FROM $movements m"
-            . ' WHERE m.bed_id = r.entity_id AND m.seat = c.seat AND'
-            . ' m.admission_id = c.ref AND m.during = c.during AND'
-            . ' m.cancelled_at IS NULL) <> 1',
-        'who lies somewhere is admitted' => 'SELECT a.id, a.status FROM'
-            . ' ehr.admissions a WHERE (a.status IN (\'ADMITTED\','
-            . " 'ON_LEAVE')) <> EXISTS (SELECT FROM $movements m WHERE"
-            . ' m.admission_id = a.id AND upper_inf(m.during) AND'
-            . ' m.cancelled_at IS NULL AND m.bed_id = a.bed_id)',
-        'a patient is busy while in bed' => "SELECT m.id FROM $movements m"
-            . " JOIN ehr.resources r ON r.kind = 'patient' AND r.entity_id ="
-            . ' m.patient_id WHERE m.cancelled_at IS NULL AND (SELECT count(*)'
-            . ' FROM ehr.claims c WHERE c.resource = r.id AND c.seat = 1 AND'
-            . ' c.ref = m.admission_id AND c.during @> m.during) <> 1',
-        'what is reserved has its plan or offer' => 'SELECT c.id FROM'
-            . " ehr.claims c JOIN ehr.resources r ON r.id = c.resource AND"
-            . " r.kind = 'bed' LEFT JOIN ehr.admissions a ON a.id = c.ref"
-            . " WHERE c.kind = 'reservation' AND upper(c.during) > now() AND"
-            . " (a.status NOT IN ('PLANNED', 'WAITING') OR a.id IS NULL OR"
-            . ' a.bed_id <> r.entity_id)',
-        "a bed's history leads to what it is" => 'SELECT b.id FROM ehr.beds b'
-            . ' WHERE b.status IS DISTINCT FROM (SELECT h.status FROM'
-            . ' ehr.bed_status_changes h WHERE h.bed_id = b.id ORDER BY h.at'
-            . ' DESC, h.id DESC LIMIT 1)',
-        'and each change follows on the one before' => 'SELECT bed_id FROM'
-            . ' (SELECT bed_id, was, lag(status) OVER (PARTITION BY bed_id'
-            . ' ORDER BY at, id) AS before FROM ehr.bed_status_changes) AS h'
-            . ' WHERE before IS NOT NULL AND was IS DISTINCT FROM before',
-    );
-
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     $more->is_eq($env->sql("$never{$_} LIMIT 5"), '', "I2: $_")
         for sort keys %never;

@@ -108,12 +108,10 @@ sub appointment {
 # Of a new patient in a new bed.
 sub admission {
     my ($self) = @_;
-    my $answer = $self->{clients}{admin}->post('/api/v1/admissions',
-        json => { type => 'ELECTIVE',
-            bedId => $self->make($self->resource('beds'))->{id},
-            patientId => $self->make($self->resource('patients'))->{id} });
-    die "admission: $answer->{body}\n" unless $answer->{status} == 201;
-    return $answer->{data}{id};
+    return $self->{clients}{admin}->make('/api/v1/admissions', {
+        type => 'ELECTIVE',
+        bedId => $self->make($self->resource('beds'))->{id},
+        patientId => $self->make($self->resource('patients'))->{id} })->{id};
 }
 
 sub signed_note {
@@ -130,13 +128,10 @@ sub signed_note {
 sub completed_visit {
     my ($self) = @_;
     my $patient = $self->portal_patient->{id};
-    my $answer = $self->{clients}{admin}->post(
-        "/api/v1/patients/$patient/encounters",
-        json => { doctorId => $self->reference('doctors'),
-            status => 'COMPLETED', startedAt => $known{startedAt},
-            endedAt => $known{endedAt} });
-    die "visit: $answer->{body}\n" unless $answer->{status} == 201;
-    return $answer->{data}{id};
+    return $self->{clients}{admin}->make(
+        "/api/v1/patients/$patient/encounters", {
+        doctorId => $self->reference('doctors'), status => 'COMPLETED',
+        startedAt => $known{startedAt}, endedAt => $known{endedAt} })->{id};
 }
 
 sub collection {
@@ -248,13 +243,9 @@ sub busy_doctor {
         my $doctor = $self->make($self->resource('doctors'))->{id};
         my $clinic = $self->make($self->resource('clinics'),
             timeZone => 'UTC')->{id};
-        for my $day (1 .. 7) {
-            my $answer = $self->{clients}{admin}->post(
-                "/api/v1/doctors/$doctor/schedules", json => {
-                clinicId => $clinic, dayOfWeek => $day, startTime => '00:00',
-                endTime => '24:00', slotMinutes => 5 });
-            die "hours: $answer->{body}\n" unless $answer->{status} == 201;
-        }
+        $self->{clients}{admin}->make("/api/v1/doctors/$doctor/schedules", {
+            clinicId => $clinic, dayOfWeek => $_, startTime => '00:00',
+            endTime => '24:00', slotMinutes => 5 }) for 1 .. 7;
         $doctor;
     };
 }
@@ -298,13 +289,8 @@ sub unique_id {
 sub make {
     my ($self, $resource, %more) = @_;
     my %body = (%{ $self->least($resource) }, %more);
-    my $answer = $self->client($resource)->post($self->collection($resource),
-        json => \%body);
-
-    die "$resource->{name}: $answer->{status} "
-        . ($answer->{body} || $answer->{error}) . "\n"
-        unless $answer->{status} == 201;
-    return $answer->{data};
+    return $self->client($resource)->make($self->collection($resource),
+        \%body);
 }
 
 1;

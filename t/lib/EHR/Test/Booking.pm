@@ -55,10 +55,7 @@ sub booking_place {
         my $admin = client('admin', $env);
         my $add = sub {
             my ($path, %body) = @_;
-            my $answer = $admin->post("/api/v1/$path", json => \%body);
-            die "$path: $answer->{status} $answer->{body}\n"
-                unless $answer->{status} == 201;
-            return $answer->{data}{id};
+            return $admin->make("/api/v1/$path", \%body)->{id};
         };
         my $clinic = $add->('clinics', name => 'Booking', timeZone => 'UTC');
         my @doctors = map { $add->('doctors', firstName => "Number$_",

@@ -34,6 +34,21 @@ for my $method (qw(get post put patch delete head options)) {
     };
 }
 
+# Posts; the row that it makes.  Dies if it makes none.
+sub make {
+    my ($self, $path, $body) = @_;
+    return made($self->post($path, json => $body), $path);
+}
+
+# The row of an answer that says so; dies if it made none.
+sub made {
+    my ($answer, $what) = @_;
+    die "$what: $answer->{status} "
+        . ($answer->{body} || $answer->{error} || '') . "\n"
+        unless $answer->{status} == 201;
+    return $answer->{data};
+}
+
 # A client of its own connection whose requests carry this token.
 sub with_token {
     my ($self, $token) = @_;

@@ -34,12 +34,7 @@ sub admin { $_[0]{admin} }
 # Posts as the administrator; the row.
 sub add {
     my ($self, $path, $body) = @_;
-    my $answer = $self->{admin}->post("/api/v1/$path", json => $body);
-
-    die "$path: $answer->{status} "
-        . ($answer->{body} || $answer->{error} || '') . "\n"
-        unless $answer->{status} == 201;
-    return $answer->{data};
+    return $self->{admin}->make("/api/v1/$path", $body);
 }
 
 sub doctor {
@@ -93,10 +88,7 @@ sub book {
 # The same, which must succeed: the appointment.
 sub booked {
     my ($self, @booking) = @_;
-    my $answer = $self->book(@booking);
-    die "booking: $answer->{status} " . ($answer->{body} || '') . "\n"
-        unless $answer->{status} == 201;
-    return $answer->{data};
+    return EHR::Test::Client::made($self->book(@booking), 'booking');
 }
 
 1;

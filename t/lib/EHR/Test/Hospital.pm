@@ -54,13 +54,7 @@ sub of { return $_[0]{of}{$_[1]}{$_[2]} || die "no $_[2] of $_[1]" }
 # Posts as the administrator; the row.
 sub add {
     my ($self, $path, $body, $client) = @_;
-    my $answer = ($client || $self->{admin})->post("/api/v1/$path",
-        json => $body);
-
-    die "$path: $answer->{status} "
-        . ($answer->{body} || $answer->{error} || '') . "\n"
-        unless $answer->{status} == 201;
-    return $answer->{data};
+    return ($client || $self->{admin})->make("/api/v1/$path", $body);
 }
 
 # The same and keeps the id under the collection's name.

@@ -39,12 +39,7 @@ sub beds  { @{ $_[0]{beds} } }
 # Posts as the administrator; the new row's id.
 sub add {
     my ($self, $path, $body) = @_;
-    my $answer = $self->{admin}->post("/api/v1/$path", json => $body);
-
-    die "$path: $answer->{status} "
-        . ($answer->{body} || $answer->{error} || '') . "\n"
-        unless $answer->{status} == 201;
-    return $answer->{data}{id};
+    return $self->{admin}->make("/api/v1/$path", $body)->{id};
 }
 
 # A room class by its name.
@@ -128,10 +123,7 @@ sub admit {
 # The same, which must succeed: the admission.
 sub admitted {
     my ($self, @admission) = @_;
-    my $answer = $self->admit(@admission);
-    die "admission: $answer->{status} " . ($answer->{body} || '') . "\n"
-        unless $answer->{status} == 201;
-    return $answer->{data};
+    return EHR::Test::Client::made($self->admit(@admission), 'admission');
 }
 
 sub act {
