@@ -102,7 +102,8 @@ install: module
 	@mv -f "$(DESTDIR)$(MODULES_DIR)/.ngx_http_ehr_module.new" \
 	    "$(DESTDIR)$(MODULES_DIR)/ngx_http_ehr_module.so"
 	@echo "load_module $(MODULES_DIR)/ngx_http_ehr_module.so;"
-	@echo "Restart nginx to use it: a reload keeps the old module's code."
+	@echo "Restart nginx to use it, or: service nginx upgrade" \
+	    "(a reload keeps the old module's code)"
 
 clean:
 	rm -rf $(BUILD)
