@@ -52,6 +52,34 @@
       .type = EHR_TYPE_TEXT, .format = EHR_FORMAT_LINE, .max = 200,          \
       .about = "The code system, such as http://snomed.info/sct." }
 
+/* What somebody is called; `more` flags, such as EHR_SORT. */
+#define EHR_FIELDS_NAME(more)                                                \
+    { .name = "firstName", .column = "first_name", .type = EHR_TYPE_TEXT,    \
+      .flags = EHR_MUST | (more), .format = EHR_FORMAT_LINE,                 \
+      .min = 1, .max = 100, .about = "Given names." },                       \
+    { .name = "lastName", .column = "last_name", .type = EHR_TYPE_TEXT,      \
+      .flags = EHR_MUST | (more), .format = EHR_FORMAT_LINE,                 \
+      .min = 1, .max = 100, .about = "Family name." }
+
+/* How an account is addressed and shown. */
+#define EHR_FIELD_LANGUAGE                                                   \
+    { .name = "language", .column = "language", .type = EHR_TYPE_TEXT,       \
+      .flags = EHR_NOT_NULL, .format = EHR_FORMAT_LANGUAGE,                  \
+      .min = 2, .max = 10, .fallback = "'en'",                               \
+      .about = "Preferred language, such as en or es-MX." }
+
+#define EHR_FIELD_PICTURE                                                    \
+    { .name = "profilePicture", .column = "profile_picture",                 \
+      .type = EHR_TYPE_TEXT, .format = EHR_FORMAT_URL, .max = 2000,          \
+      .about = "Address of a picture." }
+
+/* Where somebody or something is. */
+#define EHR_FIELD_TIME_ZONE                                                  \
+    { .name = "timeZone", .column = "time_zone", .type = EHR_TYPE_TEXT,      \
+      .flags = EHR_NOT_NULL, .format = EHR_FORMAT_TIME_ZONE, .max = 64,      \
+      .fallback = "'UTC'",                                                   \
+      .about = "IANA time zone, such as Europe/Madrid." }
+
 /* Postal address; `may` is the permission that shows it, or 0. */
 #define EHR_FIELDS_ADDRESS(may)                                              \
     { .name = "address", .column = "address", .type = EHR_TYPE_TEXT,         \

@@ -20,13 +20,7 @@ static const char *const  relations[] = {
 
 static const ehr_field_t  profile_fields[] = {
 
-    { .name = "firstName", .column = "first_name", .type = EHR_TYPE_TEXT,
-      .flags = EHR_MUST, .format = EHR_FORMAT_LINE,
-      .min = 1, .max = 100, .about = "Given names." },
-
-    { .name = "lastName", .column = "last_name", .type = EHR_TYPE_TEXT,
-      .flags = EHR_MUST, .format = EHR_FORMAT_LINE,
-      .min = 1, .max = 100, .about = "Family name." },
+    EHR_FIELDS_NAME(0),
 
     { .name = "email", .column = "email", .type = EHR_TYPE_TEXT,
       .flags = EHR_READ_ONLY | EHR_NOT_NULL | EHR_SENSITIVE | EHR_INDEXED,
@@ -38,18 +32,9 @@ static const ehr_field_t  profile_fields[] = {
       .flags = EHR_SENSITIVE | EHR_INDEXED,
       .format = EHR_FORMAT_PHONE, .max = 30, .about = "Telephone number." },
 
-    { .name = "profilePicture", .column = "profile_picture",
-      .type = EHR_TYPE_TEXT, .format = EHR_FORMAT_URL, .max = 2000,
-      .about = "Address of a picture." },
-
-    { .name = "timeZone", .column = "time_zone", .type = EHR_TYPE_TEXT,
-      .flags = EHR_NOT_NULL, .format = EHR_FORMAT_TIME_ZONE, .max = 64,
-      .fallback = "'UTC'", .about = "IANA time zone, such as Europe/Madrid." },
-
-    { .name = "language", .column = "language", .type = EHR_TYPE_TEXT,
-      .flags = EHR_NOT_NULL, .format = EHR_FORMAT_LANGUAGE,
-      .min = 2, .max = 10, .fallback = "'en'",
-      .about = "Preferred language, such as en or es-MX." },
+    EHR_FIELD_PICTURE,
+    EHR_FIELD_TIME_ZONE,
+    EHR_FIELD_LANGUAGE,
 
     { .name = "emailVerified", .column = "email_verified",
       .type = EHR_TYPE_BOOLEAN, .flags = EHR_SHOWN,
@@ -113,13 +98,7 @@ static const ehr_field_t  family_fields[] = {
       .flags = EHR_MUST | EHR_FILTER, .values = relations,
       .about = "What they are to the account's owner." },
 
-    { .name = "firstName", .column = "first_name", .type = EHR_TYPE_TEXT,
-      .flags = EHR_MUST | EHR_SORT, .format = EHR_FORMAT_LINE,
-      .min = 1, .max = 100, .about = "Given names." },
-
-    { .name = "lastName", .column = "last_name", .type = EHR_TYPE_TEXT,
-      .flags = EHR_MUST | EHR_SORT, .format = EHR_FORMAT_LINE,
-      .min = 1, .max = 100, .about = "Family name." },
+    EHR_FIELDS_NAME(EHR_SORT),
 
     { .name = "dateOfBirth", .column = "date_of_birth",
       .type = EHR_TYPE_DATE, .about = "Date of birth." },

@@ -11,13 +11,7 @@ static const ehr_field_t  doctor_fields[] = {
       .flags = EHR_FILTER, .reference = "users",
       .about = "The account by which the doctor signs in." },
 
-    { .name = "firstName", .column = "first_name", .type = EHR_TYPE_TEXT,
-      .flags = EHR_MUST | EHR_SORT, .format = EHR_FORMAT_LINE,
-      .min = 1, .max = 100, .about = "Given names." },
-
-    { .name = "lastName", .column = "last_name", .type = EHR_TYPE_TEXT,
-      .flags = EHR_MUST | EHR_SORT, .format = EHR_FORMAT_LINE,
-      .min = 1, .max = 100, .about = "Family name." },
+    EHR_FIELDS_NAME(EHR_SORT),
 
     { .name = "specialization", .column = "specialization",
       .type = EHR_TYPE_TEXT, .flags = EHR_FILTER,

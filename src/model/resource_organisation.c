@@ -26,9 +26,7 @@ static const ehr_field_t  hospital_fields[] = {
       .format = EHR_FORMAT_EMAIL, .max = 254,
       .about = "The hospital's public e-mail address." },
 
-    { .name = "timeZone", .column = "time_zone", .type = EHR_TYPE_TEXT,
-      .flags = EHR_NOT_NULL, .format = EHR_FORMAT_TIME_ZONE, .max = 64,
-      .fallback = "'UTC'", .about = "IANA time zone, such as Europe/Madrid." },
+    EHR_FIELD_TIME_ZONE,
 
     EHR_FIELD_EXTERNAL_ID,
 };

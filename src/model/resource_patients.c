@@ -16,13 +16,7 @@ static const char *const  blood_groups[] = {
 
 static const ehr_field_t  fields[] = {
 
-    { .name = "firstName", .column = "first_name", .type = EHR_TYPE_TEXT,
-      .flags = EHR_MUST | EHR_SORT, .format = EHR_FORMAT_LINE,
-      .min = 1, .max = 100, .about = "Given names." },
-
-    { .name = "lastName", .column = "last_name", .type = EHR_TYPE_TEXT,
-      .flags = EHR_MUST | EHR_SORT, .format = EHR_FORMAT_LINE,
-      .min = 1, .max = 100, .about = "Family name." },
+    EHR_FIELDS_NAME(EHR_SORT),
 
     { .name = "dateOfBirth", .column = "date_of_birth",
       .type = EHR_TYPE_DATE, .flags = EHR_FILTER | EHR_RANGE,

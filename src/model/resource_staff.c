@@ -17,13 +17,7 @@ static const ehr_field_t  fields[] = {
       .flags = EHR_MUST | EHR_FILTER, .reference = "users",
       .about = "The account of the member of staff, used once." },
 
-    { .name = "firstName", .column = "first_name", .type = EHR_TYPE_TEXT,
-      .flags = EHR_MUST | EHR_SORT, .format = EHR_FORMAT_LINE,
-      .min = 1, .max = 100, .about = "Given names." },
-
-    { .name = "lastName", .column = "last_name", .type = EHR_TYPE_TEXT,
-      .flags = EHR_MUST | EHR_SORT, .format = EHR_FORMAT_LINE,
-      .min = 1, .max = 100, .about = "Family name." },
+    EHR_FIELDS_NAME(EHR_SORT),
 
     { .name = "jobTitle", .column = "job_title", .type = EHR_TYPE_TEXT,
       .format = EHR_FORMAT_LINE, .max = 100,

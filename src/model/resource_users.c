@@ -52,13 +52,7 @@ static const ehr_field_t  user_fields[] = {
       .format = EHR_FORMAT_PHONE, .max = 30,
       .about = "Telephone number, stored encrypted." },
 
-    { .name = "firstName", .column = "first_name", .type = EHR_TYPE_TEXT,
-      .flags = EHR_MUST | EHR_SORT, .format = EHR_FORMAT_LINE,
-      .min = 1, .max = 100, .about = "Given names." },
-
-    { .name = "lastName", .column = "last_name", .type = EHR_TYPE_TEXT,
-      .flags = EHR_MUST | EHR_SORT, .format = EHR_FORMAT_LINE,
-      .min = 1, .max = 100, .about = "Family name." },
+    EHR_FIELDS_NAME(EHR_SORT),
 
     { .name = "roles", .column = "roles", .type = EHR_TYPE_TEXT_LIST,
       .flags = EHR_MUST | EHR_FILTER, .min = 1, .max = 8,
@@ -72,18 +66,9 @@ static const ehr_field_t  user_fields[] = {
       .type = EHR_TYPE_BOOLEAN, .flags = EHR_SHOWN | EHR_FILTER,
       .about = "Whether the address was shown to be theirs." },
 
-    { .name = "timeZone", .column = "time_zone", .type = EHR_TYPE_TEXT,
-      .flags = EHR_NOT_NULL, .format = EHR_FORMAT_TIME_ZONE, .max = 64,
-      .fallback = "'UTC'", .about = "IANA time zone, such as Europe/Madrid." },
-
-    { .name = "language", .column = "language", .type = EHR_TYPE_TEXT,
-      .flags = EHR_NOT_NULL, .format = EHR_FORMAT_LANGUAGE,
-      .min = 2, .max = 10, .fallback = "'en'",
-      .about = "Preferred language, such as en or es-MX." },
-
-    { .name = "profilePicture", .column = "profile_picture",
-      .type = EHR_TYPE_TEXT, .format = EHR_FORMAT_URL, .max = 2000,
-      .about = "Address of a picture." },
+    EHR_FIELD_TIME_ZONE,
+    EHR_FIELD_LANGUAGE,
+    EHR_FIELD_PICTURE,
 
     { .name = "lastLoginAt", .column = "last_login_at",
       .type = EHR_TYPE_TIMESTAMP, .flags = EHR_READ_ONLY,
