@@ -20,6 +20,8 @@ my $password = $accounts->{users}{admin}{password};
 my %try = (
     unknown => [map { ["nobody$_\@test.example", $password] } 1 .. 3],
     wrong => [map { [person("wrong$_"), 'Not-the-Pass-1!'] } 1 .. 3],
+    older => [map { [of_cost(6, person("older$_")), 'Not-the-Pass-1!'] }
+        1 .. 3],
     banned => [map { [person("banned$_", status => 'BANNED'), $password] }
         1 .. 3],
     inactive => [map { [person("idle$_", status => 'INACTIVE'), $password] }
@@ -43,6 +45,8 @@ for my $kind (sort keys %try) {
         sprintf '%s: the same time (%.2f of a wrong password\'s)', $kind,
         $ratio;
 }
+is $anonymous->sign_in($try{older}[0][0], $password)->{status}, 200,
+    'a hash of a lower cost is as good';
 is((keys %{ $said{wrong} })[0], told($anonymous->sign_in(
     $accounts->{users}{doctor}{email}, $password, portal => 1)),
     'the portal answers staff likewise');
@@ -421,6 +425,17 @@ sub person {
     my $user = $accounts->create_user($name, 'NURSE');
     $admin->patch("/api/v1/users/$user->{id}", json => \%change) if %change;
     return $user->{email};
+}
+
+# Gives an account a hash from when ehr_password_pool said so.
+sub of_cost {
+    my ($cost, $email) = @_;
+    my $hash = crypt $password, sprintf '$2b$%02d$%s', $cost, 'a' x 22;
+    my ($name) = $email =~ /\A(\w+)/;
+
+    $env->sql("UPDATE ehr.user_secrets SET password_hash = '$hash'
+        WHERE user_id = '$accounts->{users}{$name}{id}'");
+    return $email;
 }
 
 sub refresh {

@@ -58,6 +58,8 @@ struct ehr_password_job_s {
     /* thread */
     ngx_uint_t              check;      /* or hash */
     ngx_uint_t              known;      /* setting is a user's hash */
+    ngx_uint_t              cost;       /* of the setting */
+    ngx_uint_t              least;      /* what a check costs, whoever it is */
     ngx_int_t               ok;
     char                    setting[EHR_BCRYPT_HASH + 1];
     char                    hash[EHR_BCRYPT_HASH + 1];
@@ -82,6 +84,7 @@ static void ehr_password_free(ehr_password_job_t *job);
 static void ehr_password_run(void *data, ngx_log_t *log);
 static void ehr_password_lower_priority(ngx_log_t *log);
 static void ehr_password_crypt(ehr_password_job_t *job);
+static void ehr_password_spend(ehr_password_job_t *job);
 static void ehr_password_finished(ngx_event_t *event);
 static void ehr_password_hold(void);
 static void ehr_password_still_pending(ngx_event_t *event);
@@ -101,7 +104,6 @@ ehr_password_check(ehr_password_conf_t *conf, ngx_str_t *password,
     ehr_password_job_t **out)
 {
     ngx_int_t            rc;
-    ngx_uint_t           cost;
     ehr_password_job_t  *job;
 
     job = ehr_password_job(conf, password, done, data, &rc);
@@ -111,6 +113,8 @@ ehr_password_check(ehr_password_conf_t *conf, ngx_str_t *password,
     }
 
     job->check = 1;
+    job->cost = conf->cost;
+    job->least = conf->cost;
 
     if (hash
         && ngx_strlen(hash) == EHR_BCRYPT_HASH
@@ -118,8 +122,8 @@ ehr_password_check(ehr_password_conf_t *conf, ngx_str_t *password,
         && hash[6] == '$')
     {
         /* a cost that would keep the thread for minutes is not ours */
-        cost = (ngx_uint_t) ngx_atoi((u_char *) hash + 4, 2);
-        job->known = cost <= EHR_BCRYPT_COST_MAX;
+        job->cost = (ngx_uint_t) ngx_atoi((u_char *) hash + 4, 2);
+        job->known = job->cost <= EHR_BCRYPT_COST_MAX;
     }
 
     if (job->known) {
@@ -342,7 +346,25 @@ ehr_password_crypt(ehr_password_job_t *job)
                       && job->known);
     }
 
+    ehr_password_spend(job);
     ngx_explicit_memzero(&job->crypt, sizeof(struct crypt_data));
+}
+
+
+/*
+ * A hash that was made when the cost was lower is checked sooner, which would
+ * tell that there is such an account.  Each step of the cost doubles the work,
+ * so what is missing is one more of each cost below today's.
+ */
+static void
+ehr_password_spend(ehr_password_job_t *job)
+{
+    for ( /* void */ ; job->cost < job->least; job->cost++) {
+        job->setting[4] = (char) ('0' + job->cost / 10);
+        job->setting[5] = (char) ('0' + job->cost % 10);
+
+        (void) crypt_r((char *) job->password, job->setting, &job->crypt);
+    }
 }
 
 
