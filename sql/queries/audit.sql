@@ -3,11 +3,10 @@
 
 -- The reads of several requests, as one row.
 -- $1 the row's id, ending in six zeros; $2 the reads; $3 mac; $4 who read;
--- $5 about which patients and entries; $6 how many rows were counted earlier
--- in the transaction, else EH404
+-- $5 about which patients and entries.  (None of them is counted.)
 -- name: AUDIT_READS
 SELECT ehr.audit_reads($1::uuid, $2::text, $3::text, $4::uuid[], $5::uuid[],
-        $6::integer);
+        0);
 
 -- Merges what the index of whom reads concern has pending.
 -- name: AUDIT_TIDY

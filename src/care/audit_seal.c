@@ -4,9 +4,8 @@
  * database.  The heads go to a file, so that a cut tail shows.
  * sql/README.md defines digests and mac; bin/ehr-audit-verify checks them.
  *
- * Three batches a round: head, rows, write; and a fourth that tidies the index
- * of what was sealed.  Two nodes that seal at once meet at the primary key of
- * the segment; the later one does nothing.
+ * Three batches a round: head, rows, write.  Two nodes that seal at once meet
+ * at the primary key of the segment; the later one does nothing.
  *
  * A node with a newer key than the head's takes over in the name of both.  A
  * wrong key would stay in the chain for ever: so nothing is sealed before the
@@ -55,7 +54,6 @@ static ngx_int_t ehr_seal_mac(const ehr_seal_t *seal, const ehr_key_t *key,
     const ngx_str_t *digests, u_char mac[EHR_AUDIT_MAC]);
 static ngx_int_t ehr_seal_take_over(const ehr_key_t *from);
 static void ehr_seal_written(ehr_batch_t *batch, void *data);
-static void ehr_seal_tidied(ehr_batch_t *batch, void *data);
 static void ehr_seal_save_head(ngx_log_t *log);
 
 
@@ -417,15 +415,6 @@ ehr_seal_written(ehr_batch_t *batch, void *data)
 
         ehr_seal_save_head(batch->log);
     }
-
-    ehr_seal_ask(EHR_QUERY_AUDIT_TIDY, 1, ehr_seal_tidied, 0, NULL);
-}
-
-
-static void
-ehr_seal_tidied(ehr_batch_t *batch, void *data)
-{
-    (void) ehr_housekeeping_failed(batch, "tidying the audit log's index");
 
     /* a full segment: there is more */
     ehr_seal_over(ehr_seal_number(ehr_seal.rows) >= 10000);

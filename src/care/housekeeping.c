@@ -29,6 +29,7 @@ static void ehr_task_begin(ehr_task_t task);
 static ehr_task_state_t  ehr_tasks[EHR_TASKS] = {
     [EHR_TASK_POLL] = { ehr_poll_access, 250, 0, 0, 1 },
     [EHR_TASK_SEAL] = { ehr_seal_audit, 500, 0, 0, 1 },
+    [EHR_TASK_TIDY] = { ehr_tidy_audit, 10000, 0, 0, 1 },
     [EHR_TASK_PURGE] = { ehr_purge, 60000, 0, 0, 1 },
     [EHR_TASK_REKEY] = { ehr_rekey, 1000, 0, 0, 1 },
     [EHR_TASK_HOLDS] = { ehr_expire_holds, 250, 0, 0, 1 },

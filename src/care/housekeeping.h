@@ -1,7 +1,7 @@
 /*
  * What a node does beside requests, in the one worker that holds the lease:
  * follows the change feed, polls roles and revocations where that does not
- * tell of them, seals the audit log, purges, encrypts again under a new key,
+ * tell of them, seals the audit log and tidies its index, purges, encrypts again under a new key,
  * forgets holds, looks after beds.
  * Each task is a chain of batches; none waits.
  */
@@ -28,6 +28,7 @@ int ehr_housekeeping_failed(ehr_batch_t *batch, const char *what);
  * ehr_task_done(). */
 void ehr_poll_access(void);
 void ehr_seal_audit(void);
+void ehr_tidy_audit(void);
 void ehr_purge(void);
 void ehr_rekey(void);
 void ehr_expire_holds(void);
@@ -36,6 +37,7 @@ void ehr_tick_beds(void);
 typedef enum {
     EHR_TASK_POLL,
     EHR_TASK_SEAL,
+    EHR_TASK_TIDY,
     EHR_TASK_PURGE,
     EHR_TASK_REKEY,
     EHR_TASK_HOLDS,

@@ -171,7 +171,7 @@ ehr_record_statements(ngx_cycle_t *cycle, ehr_record_t *record,
     const char       *sql, *name;
 
     static const char  *kinds[EHR_SQL_KINDS] = {
-        [EHR_SQL_READ] = "read",       [EHR_SQL_COUNTED] = "counted",
+        [EHR_SQL_READ] = "read",       [EHR_SQL_TOGETHER] = "together",
         [EHR_SQL_CREATE] = "create",
         [EHR_SQL_KEEP] = "keep",       [EHR_SQL_MADE] = "made",
         [EHR_SQL_REPLAY] = "replay",   [EHR_SQL_UPDATE] = "update",

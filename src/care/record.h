@@ -100,10 +100,6 @@ void ehr_record_create_failed(ehr_request_t *req, ehr_batch_t *batch);
 void ehr_record_reply_row(ehr_request_t *req, ehr_record_t *record,
     PGresult *result, ngx_uint_t status, ehr_message_t message);
 
-/* Reads one row by id and answers with it (record_read.c). */
-ngx_int_t ehr_record_send_read(ehr_request_t *req, ehr_record_t *record,
-    ngx_str_t *id);
-
 /*
  * Checks a body that is a row and some fields of `beside`; what is wrong is in
  * errors.  Those fields are taken out of the body.  The path's parent is put

@@ -13,9 +13,14 @@ typedef struct {
 } ehr_row_reply_t;
 
 
+static ngx_int_t ehr_record_read_alone(ehr_request_t *req);
 static void ehr_record_read_done(ehr_request_t *req, ehr_batch_t *batch);
+static void ehr_record_read_row(ehr_request_t *req, PGresult *result,
+    int row);
+static void ehr_record_reply_at(ehr_request_t *req, ehr_record_t *record,
+    PGresult *result, int row, ngx_uint_t status, ehr_message_t message);
 static void ehr_record_audit_row(ehr_request_t *req, ehr_record_t *record,
-    PGresult *result);
+    PGresult *result, int row);
 static void ehr_record_reply_now(ehr_request_t *req);
 static ngx_int_t ehr_record_location(ehr_request_t *req,
     ehr_record_t *record, const ngx_str_t *id, ngx_str_t *location);
@@ -112,24 +117,36 @@ ehr_record_fields(ehr_request_t *req, ehr_record_t *record)
 ngx_int_t
 ehr_record_read(ehr_request_t *req)
 {
-    return ehr_record_send_read(req, ehr_request_record(req),
-                                ehr_record_id(req));
-}
+    ngx_int_t        rc;
+    ehr_record_t    *record;
+    ehr_row_read_t   read;
 
-
-ngx_int_t
-ehr_record_send_read(ehr_request_t *req, ehr_record_t *record, ngx_str_t *id)
-{
-    int            known;
-    ngx_int_t      rc;
-    ehr_batch_t   *batch;
-    ehr_param_t    param;
-    ehr_audited_t  audited;
+    record = ehr_request_record(req);
 
     rc = ehr_record_fields(req, record);
     if (rc != NGX_OK) {
         return rc;
     }
+
+    if (record->statements[EHR_SQL_TOGETHER] == NULL) {
+        return ehr_record_read_alone(req);
+    }
+
+    read.entity = record->resource->table;
+    read.patient = *ehr_record_id(req);
+    read.rows = record->statements[EHR_SQL_TOGETHER];
+    read.read = ehr_record_read_row;
+    read.alone = ehr_record_read_alone;
+
+    return ehr_read_together(req, &read);
+}
+
+
+static ngx_int_t
+ehr_record_read_alone(ehr_request_t *req)
+{
+    ehr_batch_t  *batch;
+    ehr_param_t   param;
 
     batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
     if (batch == NULL) {
@@ -137,13 +154,10 @@ ehr_record_send_read(ehr_request_t *req, ehr_record_t *record, ngx_str_t *id)
     }
 
     ngx_memzero(&param, sizeof(ehr_param_t));
-    param.value = (char *) id->data;
+    param.value = (char *) ehr_record_id(req)->data;
 
-    /* of a patient's own row it is known beforehand whom it concerns */
-    known = (record->audited && record->patient == 0);
-
-    if (ehr_batch_add(batch, record->statements[known ? EHR_SQL_COUNTED
-                                                      : EHR_SQL_READ],
+    if (ehr_batch_add(batch,
+                      ehr_request_record(req)->statements[EHR_SQL_READ],
                       1, &param)
         != NGX_OK)
     {
@@ -151,15 +165,7 @@ ehr_record_send_read(ehr_request_t *req, ehr_record_t *record, ngx_str_t *id)
         return NGX_ERROR;
     }
 
-    if (!known) {
-        return ehr_step_send(req, batch, ehr_record_read_done);
-    }
-
-    audited.entity = *id;
-    audited.patient = *id;
-
-    return ehr_audit_send(req, batch, record->resource->table, &audited,
-                          ehr_record_read_done);
+    return ehr_step_send(req, batch, ehr_record_read_done);
 }
 
 
@@ -171,17 +177,33 @@ ehr_record_read_done(ehr_request_t *req, ehr_batch_t *batch)
 }
 
 
+static void
+ehr_record_read_row(ehr_request_t *req, PGresult *result, int row)
+{
+    ehr_record_reply_at(req, ehr_request_record(req), result, row,
+                        NGX_HTTP_OK, EHR_MESSAGE_SUCCESS);
+}
+
+
 void
 ehr_record_reply_row(ehr_request_t *req, ehr_record_t *record,
     PGresult *result, ngx_uint_t status, ehr_message_t message)
 {
-    ngx_str_t         id, version;
-    ehr_row_reply_t  *waiting;
-
     if (PQntuples(result) == 0) {
         ehr_reply_message(req, NGX_HTTP_NOT_FOUND, EHR_MESSAGE_NOT_FOUND);
         return;
     }
+
+    ehr_record_reply_at(req, record, result, 0, status, message);
+}
+
+
+static void
+ehr_record_reply_at(ehr_request_t *req, ehr_record_t *record,
+    PGresult *result, int row, ngx_uint_t status, ehr_message_t message)
+{
+    ngx_str_t         id, version;
+    ehr_row_reply_t  *waiting;
 
     waiting = ngx_pcalloc(req->pool, sizeof(ehr_row_reply_t));
     if (waiting == NULL) {
@@ -191,7 +213,7 @@ ehr_record_reply_row(ehr_request_t *req, ehr_record_t *record,
     }
 
     ehr_out_init(&waiting->data, req->pool);
-    ehr_record_write_row(req, record, &waiting->data, result, 0,
+    ehr_record_write_row(req, record, &waiting->data, result, row,
                          req->fields ? req->fields
                                      : ehr_record_readable(req, record),
                          NULL);
@@ -201,11 +223,11 @@ ehr_record_reply_row(ehr_request_t *req, ehr_record_t *record,
     waiting->reply.data = &waiting->data;
 
     if (record->version >= 0) {
-        version = ehr_result_value(result, 0, record->version);
+        version = ehr_result_value(result, row, record->version);
         waiting->reply.version = ngx_atoi(version.data, version.len);
     }
 
-    id = ehr_result_value(result, 0, 0);
+    id = ehr_result_value(result, row, 0);
 
     if (status == NGX_HTTP_CREATED
         && ehr_record_location(req, record, &id, &waiting->reply.location)
@@ -219,7 +241,7 @@ ehr_record_reply_row(ehr_request_t *req, ehr_record_t *record,
     if (record->audited
         && (req->http->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)))
     {
-        ehr_record_audit_row(req, record, result);
+        ehr_record_audit_row(req, record, result, row);
         return;
     }
 
@@ -229,15 +251,15 @@ ehr_record_reply_row(ehr_request_t *req, ehr_record_t *record,
 
 static void
 ehr_record_audit_row(ehr_request_t *req, ehr_record_t *record,
-    PGresult *result)
+    PGresult *result, int row)
 {
     ehr_audited_t  audited;
 
     ngx_memzero(&audited, sizeof(ehr_audited_t));
-    audited.entity = ehr_result_value(result, 0, 0);
+    audited.entity = ehr_result_value(result, row, 0);
 
     if (record->patient >= 0) {
-        audited.patient = ehr_result_value(result, 0, record->patient);
+        audited.patient = ehr_result_value(result, row, record->patient);
     }
 
     if (ehr_audit_read(req, record->resource->table, &audited, 1,

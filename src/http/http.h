@@ -398,20 +398,33 @@ typedef struct {
 } ehr_audited_t;
 
 /* `entity` is the table; one entry for each of the n rows that are shown, or
- * one that names none.  `then` runs at once if the read was sent by
- * ehr_audit_send(), in whose transaction the row was. */
+ * one that names none.  `then` runs at once if ehr_read_together() read it,
+ * in whose transaction the row was. */
 ngx_int_t ehr_audit_read(ehr_request_t *req, const char *entity,
     const ehr_audited_t *rows, ngx_uint_t n, ehr_audited_pt then);
 
+/* A read of a patient's row by its id. */
+typedef struct {
+    const char             *entity;     /* the table */
+    ngx_str_t               patient;    /* UUID text that lives as long as the
+                                           request */
+    ehr_statement_t        *rows;       /* EHR_SQL_TOGETHER: reads those of
+                                           several requests */
+    /* The row was read, and its row of the audit log is durable: replies. */
+    void                  (*read)(ehr_request_t *req, PGresult *result,
+                                  int row);
+    /* Reads it by itself, to be audited afterwards, and replies.  NGX_ERROR
+     * without memory. */
+    ngx_int_t             (*alone)(ehr_request_t *req);
+} ehr_row_read_t;
+
 /*
- * As ehr_step_send(), of a read whose audit entry is known beforehand: one row
- * by its id.  It goes in one transaction with those of other requests and
- * their row of the audit log, or, when any of them found nothing, by itself
- * (read_gather.c).  The batch's last statement is an EHR_SQL_COUNTED; the
- * step has to call ehr_audit_read() all the same.
+ * Reads it in one transaction with reads of other requests and their row of
+ * the audit log; by itself when any of them found nothing or takes long
+ * (read_gather.c).  Calls read->read or read->alone, unless the database is
+ * away, which is answered.  NGX_ERROR without memory.
  */
-ngx_int_t ehr_audit_send(ehr_request_t *req, ehr_batch_t *batch,
-    const char *entity, const ehr_audited_t *row, ehr_step_pt step);
+ngx_int_t ehr_read_together(ehr_request_t *req, const ehr_row_read_t *read);
 
 /* ehr.request of the batch: id, address, agent, method, route, time, mac; at
  * most 800 bytes.  NGX_ERROR without memory. */

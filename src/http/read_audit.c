@@ -130,7 +130,7 @@ ehr_audit_batch(void)
 
     batch = ehr_step_system(EHR_LANE_AUDIT, 1);
 
-    if (batch && ehr_audit_add_row(batch, &ehr_reads.sent, 0) != NGX_OK) {
+    if (batch && ehr_audit_add_row(batch, &ehr_reads.sent) != NGX_OK) {
         ehr_batch_destroy(batch);
         return NULL;
     }

@@ -14,10 +14,7 @@ typedef struct {
     ehr_request_t      *req;            /* NULL: gone; still audited */
     ehr_audited_pt      then;           /* read_audit.c */
 
-    ehr_batch_t        *read;           /* read_gather.c: the read itself, and
-                                           where it begins in the batch of
-                                           all */
-    ngx_uint_t          first;
+    ehr_row_read_t      read;           /* read_gather.c: the read itself */
 
     /* copied, for the request may go */
     ngx_uint_t          n;              /* reads */
@@ -31,16 +28,11 @@ typedef struct {
  * ehr_audit_drop(); the request waits for it.  NULL without memory. */
 ehr_audit_entry_t *ehr_audit_entry(ehr_request_t *req, const char *entity,
     const ehr_audited_t *rows, ngx_uint_t n);
-/* Frees it, and the read it has; the request does not wait any more. */
+/* Frees it; the request does not wait any more. */
 void ehr_audit_drop(ehr_audit_entry_t *entry);
 
-/*
- * Adds the statement that writes one row of all the entries, of which there
- * is at least one; the batch has scope 'system' by then.  It fails with EH404
- * unless statements that count (EHR_SQL_COUNTED) found `found` rows
- * earlier in the transaction.
- */
-ngx_int_t ehr_audit_add_row(ehr_batch_t *batch, ngx_queue_t *entries,
-    ngx_uint_t found);
+/* Adds the statement that writes one row of all the entries, of which there
+ * is at least one; the batch has scope 'system' by then. */
+ngx_int_t ehr_audit_add_row(ehr_batch_t *batch, ngx_queue_t *entries);
 
 #endif /* EHR_READ_AUDIT_H */

@@ -46,7 +46,6 @@ ehr_audit_entry(ehr_request_t *req, const char *entity,
     }
 
     entry->req = req;
-    entry->read = NULL;
     entry->n = n;
 
     p = entry->text;
@@ -88,10 +87,6 @@ ehr_audit_drop(ehr_audit_entry_t *entry)
         entry->req->waiting = NULL;
     }
 
-    if (entry->read) {
-        ehr_batch_destroy(entry->read);
-    }
-
     ngx_free(entry);
 }
 
@@ -121,14 +116,12 @@ ehr_audit_concern(u_char *out, const ngx_str_t *id)
 
 
 ngx_int_t
-ehr_audit_add_row(ehr_batch_t *batch, ngx_queue_t *entries,
-    ngx_uint_t found)
+ehr_audit_add_row(ehr_batch_t *batch, ngx_queue_t *entries)
 {
     u_char       *reads, *end, *concerns, *signed_to;
     u_char        id[EHR_UUID_TEXT + 1], mac[EHR_AUDIT_SIGNATURE + 1];
-    u_char        count[NGX_INT_T_LEN + 1];
     ehr_uuid_t    read;
-    ehr_param_t   params[6];
+    ehr_param_t   params[5];
 
     reads = ngx_pnalloc(batch->pool, ehr_audit_size(entries));
 
@@ -154,7 +147,6 @@ ehr_audit_add_row(ehr_batch_t *batch, ngx_queue_t *entries,
 
     end[-1] = '\0';
     *signed_to = '\0';
-    *ngx_sprintf(count, "%ui", found) = '\0';
 
     concerns = ehr_audit_ids(end, entries,
                              offsetof(ehr_audit_entry_t, actor));
@@ -167,9 +159,8 @@ ehr_audit_add_row(ehr_batch_t *batch, ngx_queue_t *entries,
     params[2].value = (char *) mac;
     params[3].value = (char *) end;
     params[4].value = (char *) concerns;
-    params[5].value = (char *) count;
 
-    return ehr_batch_add(batch, ehr_queries[EHR_QUERY_AUDIT_READS], 6,
+    return ehr_batch_add(batch, ehr_queries[EHR_QUERY_AUDIT_READS], 5,
                          params);
 }
 

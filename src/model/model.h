@@ -344,8 +344,8 @@ size_t ehr_normalize(const ehr_field_t *field, const char *text, size_t len,
  * Parameters are numbered as documented per kind:
  *
  * READ     $1 id
- * COUNTED  as READ, and of a row that is there it adds a character to the
- *          transaction's setting ehr.found: its last column
+ * TOGETHER $1 actors, $2 their scopes, $3 ids: for each id what READ gives
+ *          that actor, in their order; EH404 if that is nothing.  Of patients.
  * CREATE   $1 id, then one for each writable field in field order, a
  *          sensitive field's blind index directly after it.
  * KEEP     as CREATE, then: idempotency actor, key, route, body hash
@@ -367,7 +367,7 @@ size_t ehr_normalize(const ehr_field_t *field, const char *text, size_t len,
  */
 typedef enum {
     EHR_SQL_READ,
-    EHR_SQL_COUNTED,
+    EHR_SQL_TOGETHER,
     EHR_SQL_CREATE,
     EHR_SQL_KEEP,
     EHR_SQL_MADE,

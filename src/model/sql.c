@@ -91,28 +91,22 @@ add_value(ehr_text_t *text, unsigned number, const ehr_field_t *field)
 
 
 static void
-add_read(ehr_text_t *text, const ehr_fields_t *fields, const char *more)
+compose_read(ehr_text_t *text, const ehr_fields_t *fields)
 {
     ehr_text_add(text, "SELECT ");
     ehr_sql_columns(text, fields);
-    ehr_text_add(text, more);
     add_from(text, fields->resource);
     add_where_id(text, fields->resource, EHR_ROWS_LIVING);
 }
 
 
 static void
-compose_read(ehr_text_t *text, const ehr_fields_t *fields)
+compose_together(ehr_text_t *text, const ehr_fields_t *fields)
 {
-    add_read(text, fields, "");
-}
-
-
-static void
-compose_counted(ehr_text_t *text, const ehr_fields_t *fields)
-{
-    add_read(text, fields, ", set_config('ehr.found',"
-        " concat(current_setting('ehr.found', true), '.'), true)");
+    ehr_text_add(text, "SELECT ");
+    ehr_sql_columns(text, fields);
+    ehr_text_print(text, " FROM ehr.%s_as($1::text[], $2::text[], $3::uuid[])"
+        " AS t", fields->resource->table);
 }
 
 
@@ -353,7 +347,7 @@ compose_restore(ehr_text_t *text, const ehr_fields_t *fields)
 
 static const compose_pt  composers[EHR_SQL_KINDS] = {
     [EHR_SQL_READ]    = compose_read,
-    [EHR_SQL_COUNTED] = compose_counted,
+    [EHR_SQL_TOGETHER] = compose_together,
     [EHR_SQL_CREATE]  = compose_create,
     [EHR_SQL_KEEP]    = compose_keep,
     [EHR_SQL_MADE]    = compose_made,
@@ -385,6 +379,9 @@ static int
 kind_exists(const ehr_fields_t *fields, ehr_sql_t kind)
 {
     switch (kind) {
+
+    case EHR_SQL_TOGETHER:
+        return ehr_sql_is_patients(fields->resource);
 
     case EHR_SQL_CREATE:
     case EHR_SQL_KEEP:

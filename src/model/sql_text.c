@@ -116,6 +116,13 @@ ehr_sql_columns(ehr_text_t *text, const ehr_fields_t *fields)
 }
 
 
+int
+ehr_sql_is_patients(const ehr_resource_t *resource)
+{
+    return strcmp(resource->name, PATIENTS) == 0;
+}
+
+
 /* The column that says to which patient a row belongs; NULL if to none (or
  * if it is the patient). */
 static const char *
@@ -123,7 +130,7 @@ patient_column(const ehr_resource_t *resource)
 {
     size_t  i;
 
-    if (strcmp(resource->name, PATIENTS) == 0) {
+    if (ehr_sql_is_patients(resource)) {
         return NULL;
     }
 

@@ -36,6 +36,9 @@ void ehr_sql_from(ehr_text_t *text, const ehr_resource_t *resource,
 /* "t.id, t.name, NULL, …": a column for each field. */
 void ehr_sql_columns(ehr_text_t *text, const ehr_fields_t *fields);
 
+/* Whether its rows are the patients themselves. */
+int ehr_sql_is_patients(const ehr_resource_t *resource);
+
 /*
  * " AND …" for what every statement of a resource asks of its rows `t`:
  * deleted or not, the patient they belong to not deleted (unless by_patient

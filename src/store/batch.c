@@ -182,39 +182,6 @@ ehr_batch_add(ehr_batch_t *batch, ehr_statement_t *statement,
 
 
 ngx_int_t
-ehr_batch_append(ehr_batch_t *batch, ehr_batch_t *part)
-{
-    if (ehr_batch_make_room(batch, batch->n + part->n) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(batch->private->calls + batch->n, part->private->calls,
-               part->n * sizeof(ehr_call_t));
-    batch->n += part->n;
-
-    return NGX_OK;
-}
-
-
-void
-ehr_batch_return(ehr_batch_t *batch, ngx_uint_t first, ehr_batch_t *part)
-{
-    ngx_uint_t  i;
-
-    part->outcome = batch->outcome;
-
-    if (batch->outcome != EHR_OUTCOME_DONE) {
-        return;
-    }
-
-    for (i = 0; i < part->n; i++) {
-        part->results[i] = batch->results[first + i];
-        batch->results[first + i] = NULL;
-    }
-}
-
-
-ngx_int_t
 ehr_batch_submit(ehr_batch_t *batch, ehr_batch_done_pt done, void *data)
 {
     ehr_pool_t           *pool;

@@ -224,18 +224,6 @@ ngx_int_t ehr_batch_add(ehr_batch_t *batch, ehr_statement_t *statement,
     ngx_uint_t nparams, const ehr_param_t *params);
 
 /*
- * Appends the statements of another batch that was not submitted, `part`,
- * which must not be destroyed before done(), may there be given its results,
- * and stays the caller's: submitting it by itself afterwards is as if this had
- * not been.  NGX_OK, or NGX_ERROR and nothing was appended.
- */
-ngx_int_t ehr_batch_append(ehr_batch_t *batch, ehr_batch_t *part);
-/* In done(): gives a part, whose first statement was the batch's `first`, its
- * outcome, and if all was done its results, which are the batch's no more. */
-void ehr_batch_return(ehr_batch_t *batch, ngx_uint_t first,
-    ehr_batch_t *part);
-
-/*
  * Hands the batch over.  NGX_OK: done(batch, data) will be called exactly
  * once, from the event loop, never from inside this call.  NGX_BUSY: queue
  * full.  NGX_DECLINED: no connection is up (or old schema) and the batch was

@@ -20,6 +20,7 @@ my $pg_settings = <<'END';
 fsync = on
 synchronous_commit = on
 shared_buffers = 256MB
+min_wal_size = 2GB
 max_wal_size = 4GB
 checkpoint_timeout = 1h
 autovacuum = off
@@ -44,6 +45,7 @@ sub start {
     }
     $self->env->sql(read_file(top() . '/bench/sql/patients.sql'));
     $self->env->sql('VACUUM ANALYZE');
+    $self->use_log(1024);
     return $self;
 }
 
@@ -66,6 +68,16 @@ sub tokens {
 }
 
 # What autovacuum and the next checkpoint would do in the middle of a round.
+# Writes so many MB to the write-ahead log, whose files are then used again, as
+# on a server that is not new: one that is stops all commits while it fills a
+# file with zeros, every 16 MB.
+sub use_log {
+    my ($self, $megabytes) = @_;
+    $self->env->sql("SELECT pg_logical_emit_message(false, 'bench', ''),"
+        . ' pg_switch_wal() FROM generate_series(1, ' . $megabytes / 16 . ')');
+    $self->env->sql('CHECKPOINT');
+}
+
 sub settle { $_[0]->env->sql($_) for 'VACUUM ANALYZE', 'CHECKPOINT' }
 
 # The body of a login that succeeds.

@@ -105,8 +105,9 @@ statements_can_be_composed(void **state)
                 && ehr_resources[i]->lookups == NULL)
             {
                 assert_in_set(kind,
-                    ((uintmax_t[]) { EHR_SQL_UPDATE, EHR_SQL_DELETE,
-                                     EHR_SQL_RESTORE, EHR_SQL_PARENT }), 4);
+                    ((uintmax_t[]) { EHR_SQL_TOGETHER,
+                                     EHR_SQL_UPDATE, EHR_SQL_DELETE,
+                                     EHR_SQL_RESTORE, EHR_SQL_PARENT }), 5);
             }
         }
 

@@ -41,11 +41,7 @@ static const char *const  samples[EHR_SQL_KINDS] = {
         " FROM ehr.samples AS t WHERE t.id = $1::uuid AND t.deleted_at IS "
         "NULL" VISIBLE,
 
-    [EHR_SQL_COUNTED] =
-        "SELECT " COLUMNS ", set_config('ehr.found', "
-        "concat(current_setting('ehr.found', true), '.'), true)"
-        " FROM ehr.samples AS t WHERE t.id = $1::uuid AND t.deleted_at IS "
-        "NULL" VISIBLE,
+    [EHR_SQL_TOGETHER] = NULL,
 
     [EHR_SQL_CREATE] =
         INSERT " RETURNING " COLUMNS,
@@ -125,11 +121,7 @@ static const char *const  logs[EHR_SQL_KINDS] = {
         "SELECT t.id, t.line, t.created_at, t.created_by FROM ehr.logs AS t "
         "WHERE t.id = $1::uuid AND (t.owner = ehr.actor())",
 
-    [EHR_SQL_COUNTED] =
-        "SELECT t.id, t.line, t.created_at, t.created_by, "
-        "set_config('ehr.found', concat(current_setting('ehr.found', true), "
-        "'.'), true) FROM ehr.logs AS t "
-        "WHERE t.id = $1::uuid AND (t.owner = ehr.actor())",
+    [EHR_SQL_TOGETHER] = NULL,
 
     [EHR_SQL_CREATE] =
         "INSERT INTO ehr.logs AS t (id, line) VALUES ($1::uuid, $2::text) "
@@ -226,6 +218,22 @@ statements_of_an_append_only_resource(void **state)
 
 
 static void
+patients_are_read_together(void **state)
+{
+    const char  *text;
+
+    (void) state;
+
+    text = ehr_sql(ehr_fields_of(&sample_patients), EHR_SQL_TOGETHER,
+                   &sample_arena);
+    assert_non_null(text);
+    assert_non_null(strstr(text, "SELECT t.id, "));
+    assert_non_null(strstr(text, " FROM ehr.patients_as($1::text[], "
+        "$2::text[], $3::uuid[]) AS t"));
+}
+
+
+static void
 references_are_checked(void **state)
 {
     const ehr_fields_t  *fields;
@@ -259,6 +267,10 @@ parameters_have_no_gaps(void **state)
     for (kind = 0; kind < EHR_SQL_KINDS; kind++) {
         text = samples[kind];
         highest = 0;
+
+        if (text == NULL) {
+            continue;
+        }
 
         for (at = text; (at = strchr(at, '$')) != NULL; at++) {
             n = (unsigned) strtoul(at + 1, NULL, 10);
@@ -295,6 +307,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         SAMPLE_TEST(statements_of_a_patients_resource),
         SAMPLE_TEST(statements_of_an_append_only_resource),
+        SAMPLE_TEST(patients_are_read_together),
         SAMPLE_TEST(references_are_checked),
         SAMPLE_TEST(parameters_have_no_gaps),
         SAMPLE_TEST(no_memory_is_null),
