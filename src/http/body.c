@@ -18,6 +18,8 @@ static ngx_int_t ehr_body_part(ehr_request_t *req, ngx_buf_t *buf,
 static ngx_int_t ehr_body_shape(ehr_request_t *req);
 static ngx_int_t ehr_body_refuse(ehr_request_t *req, const char *what,
     ngx_uint_t bound);
+static ngx_int_t ehr_body_malformed(ehr_request_t *req,
+    const u_char *argument);
 static ngx_int_t ehr_body_parse(ehr_request_t *req);
 
 
@@ -234,8 +236,7 @@ ehr_body_shape(ehr_request_t *req)
 static ngx_int_t
 ehr_body_refuse(ehr_request_t *req, const char *what, ngx_uint_t bound)
 {
-    u_char       *argument;
-    ehr_reply_t   reply;
+    u_char  *argument;
 
     argument = ngx_pnalloc(req->pool, 64);
     if (argument == NULL) {
@@ -244,10 +245,19 @@ ehr_body_refuse(ehr_request_t *req, const char *what, ngx_uint_t bound)
 
     ngx_sprintf(argument, what, bound);
 
+    return ehr_body_malformed(req, argument);
+}
+
+
+static ngx_int_t
+ehr_body_malformed(ehr_request_t *req, const u_char *argument)
+{
+    ehr_reply_t  reply;
+
     ngx_memzero(&reply, sizeof(ehr_reply_t));
     reply.status = NGX_HTTP_BAD_REQUEST;
     reply.message = EHR_MESSAGE_MALFORMED_JSON;
-    reply.argument = (char *) argument;
+    reply.argument = (const char *) argument;
     ehr_reply(req, &reply);
 
     return NGX_DONE;
@@ -258,7 +268,6 @@ static ngx_int_t
 ehr_body_parse(ehr_request_t *req)
 {
     u_char        *argument;
-    ehr_reply_t    reply;
     json_error_t   error;
 
     req->json = ehr_json_load((char *) req->body.data, req->body.len,
@@ -283,11 +292,5 @@ ehr_body_parse(ehr_request_t *req)
                  json_error_code(&error) == json_error_duplicate_key
                  ? " (duplicate key)" : "");
 
-    ngx_memzero(&reply, sizeof(ehr_reply_t));
-    reply.status = NGX_HTTP_BAD_REQUEST;
-    reply.message = EHR_MESSAGE_MALFORMED_JSON;
-    reply.argument = (char *) argument;
-    ehr_reply(req, &reply);
-
-    return NGX_DONE;
+    return ehr_body_malformed(req, argument);
 }
