@@ -49,9 +49,14 @@ sub start {
     return $self;
 }
 
-# Room for the beds of Bench::Ward.
+# Room for the beds of Bench::Ward, and a log as production has it.
 sub roomy {
     my ($conf) = @_;
+    my $production = read_file(top() . '/conf/nginx.production.conf');
+    my ($buffer) = $production =~ /access_log \s+ \S+ \s+ ehr (\s[^;]+);/x
+        or die "production's log is not buffered\n";
+    $conf =~ s/(access_log\s+\S+\s+ehr);/$1$buffer;/
+        or die "the configuration has no access_log\n";
     $conf =~ s/(ehr_availability_zone\s+\w+)\s+\w+;/$1 128m;/
         or die "the configuration has no ehr_availability_zone\n";
     return $conf;
