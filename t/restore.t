@@ -44,6 +44,7 @@ $env->wait_ready;
 ok waited(sub { read_file($env->error_log)
     =~ /\[crit\].*transaction counter is behind/ }),
     'nginx says that the counter was not raised';
+refused();
 $env->stop_nginx;
 $env->end_sessions;
 run($after, 'raising the counter');
@@ -100,6 +101,16 @@ sub patient {
         lastName => 'Restore', phone => '+34611222333' });
     is $made->{status}, 201, "a patient: $_[0]" or diag $made->{body};
     return $made->{data}{id};
+}
+
+# What would break the log is refused, and leaves nothing.
+sub refused {
+    my $made = $admin->post('/api/v1/patients', json => {
+        firstName => 'refused', lastName => 'Restore' });
+    is $made->{status}, 503, 'where nobody may write';
+    is $admin->get("/api/v1/patients/$kept")->{status}, 503, 'or read';
+    is $env->sql("SELECT count(*) FROM ehr.patients
+        WHERE first_name = 'refused'"), 0, 'and nothing is there';
 }
 
 sub waited {

@@ -186,8 +186,9 @@ ehr_seal_is_behind(PGresult *head)
     if (behind && !ehr_seal_behind) {
         ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
                       "ehr: the database's transaction counter is behind its "
-                      "audit log, which breaks: stop nginx and restore again, "
-                      "as docs/operations.md says under \"Backups\"");
+                      "audit log, so that nothing can be audited: stop nginx "
+                      "and raise it, as docs/operations.md says under "
+                      "\"Backups\"");
     }
 
     ehr_seal_behind = behind;
