@@ -179,8 +179,8 @@ subtest 'a server without logical decoding' => sub {
         'the feed says why it fails');
     is feed()->{state}, 'failed', 'as it does';
     is fresh()->get('/ready')->{status}, 200, 'the node is ready';
-    is client('admin', $env)->get('/api/v1/doctors')->{status}, 200,
-        'and answers';
+    wait_until(sub { client('admin', $env)->get('/api/v1/doctors')->{status}
+        == 200 }, 'and answers, by each worker that is connected again');
     revoked_within(1, 'by polling');
     sleep 3;
     is scalar(() = read_file($env->error_log)
