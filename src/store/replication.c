@@ -9,6 +9,7 @@
 
 #define EHR_REPLICATION_REFUSED  30000      /* ms, most between tries then */
 #define EHR_REPLICATION_SILENCE  15000000   /* µs without a word */
+#define EHR_REPLICATION_SLICE    2000       /* µs of work, then others */
 
 
 static void ehr_replication_connect(ehr_replication_t *replication);
@@ -93,6 +94,37 @@ ehr_replication_now(void)
     (void) clock_gettime(CLOCK_MONOTONIC, &now);
 
     return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
+}
+
+
+ngx_int_t
+ehr_replication_copied(ehr_replication_t *replication, ehr_link_t *link,
+    ehr_replication_take_pt take)
+{
+    int         len;
+    char       *data;
+    uint64_t    until;
+    ngx_int_t   rc;
+
+    until = ehr_replication_now() + EHR_REPLICATION_SLICE;
+
+    do {
+        len = PQgetCopyData(link->pg, &data, 1);
+
+        if (len <= 0) {
+            return len ? NGX_DONE : NGX_OK;
+        }
+
+        rc = take(replication, data, len);
+        PQfreemem(data);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+    } while (ehr_replication_now() < until);
+
+    return NGX_AGAIN;
 }
 
 

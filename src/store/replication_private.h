@@ -9,9 +9,6 @@
 #include "replication.h"
 
 
-/* A slice of work, µs, after which others are served. */
-#define EHR_REPLICATION_SLICE  2000
-
 #define EHR_PULSE_PREFIX  "ehr_feed"
 
 struct ehr_replication_s {
@@ -56,6 +53,13 @@ struct ehr_replication_s {
 
 /* CLOCK_MONOTONIC in µs. */
 uint64_t ehr_replication_now(void);
+/* Hands over what has come by COPY, for a slice of time.  NGX_OK: that is all
+ * for now; NGX_AGAIN: there may be more; NGX_DONE: the COPY has ended; or
+ * NGX_ERROR as `take` says instead of NGX_OK. */
+typedef ngx_int_t (*ehr_replication_take_pt)(ehr_replication_t *replication,
+    char *data, size_t len);
+ngx_int_t ehr_replication_copied(ehr_replication_t *replication,
+    ehr_link_t *link, ehr_replication_take_pt take);
 const ehr_target_t *ehr_replication_target(ehr_replication_t *replication);
 /* down() of all links, and what to do when a link failed outside of its own
  * handlers: its reason is set. */

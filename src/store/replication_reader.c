@@ -191,38 +191,22 @@ ehr_reader_over(ehr_replication_t *replication)
 static ngx_int_t
 ehr_reader_rows(ehr_replication_t *replication)
 {
-    int         len;
-    char       *data;
-    uint64_t    until;
-    ngx_int_t   rc;
+    ngx_int_t  rc;
 
-    until = ehr_replication_now() + EHR_REPLICATION_SLICE;
+    rc = ehr_replication_copied(replication, &replication->reader,
+                                ehr_reader_row);
 
-    do {
-        len = PQgetCopyData(replication->reader.pg, &data, 1);
+    if (rc == NGX_DONE) {
+        replication->copying = 0;
+    }
 
-        if (len == 0) {
-            return NGX_OK;
-        }
+    if (rc == NGX_ERROR) {
+        (void) ngx_cpystrn((u_char *) replication->reader.reason,
+                           (u_char *) "what was read cannot be taken",
+                           sizeof(replication->reader.reason));
+    }
 
-        if (len < 0) {
-            replication->copying = 0;
-            return NGX_DONE;
-        }
-
-        rc = ehr_reader_row(replication, data, len);
-        PQfreemem(data);
-
-        if (rc != NGX_OK) {
-            (void) ngx_cpystrn((u_char *) replication->reader.reason,
-                               (u_char *) "what was read cannot be taken",
-                               sizeof(replication->reader.reason));
-            return NGX_ERROR;
-        }
-
-    } while (ehr_replication_now() < until);
-
-    return NGX_AGAIN;
+    return rc;
 }
 
 

@@ -5,8 +5,8 @@
 #include "replication_private.h"
 
 
-static ngx_int_t ehr_stream_frame(ehr_replication_t *replication,
-    const u_char *data, size_t len);
+static ngx_int_t ehr_stream_frame(ehr_replication_t *replication, char *data,
+    size_t len);
 static ngx_int_t ehr_stream_message(ehr_replication_t *replication,
     const ehr_frame_t *frame);
 static ngx_int_t ehr_stream_pulse(ehr_replication_t *replication,
@@ -19,44 +19,21 @@ static ngx_int_t ehr_stream_fault(ehr_replication_t *replication,
 ngx_int_t
 ehr_stream_receive(ehr_replication_t *replication)
 {
-    int         len;
-    char       *data;
-    uint64_t    until;
-    ngx_int_t   rc;
+    ngx_int_t  rc;
 
-    until = ehr_replication_now() + EHR_REPLICATION_SLICE;
+    rc = ehr_replication_copied(replication, &replication->stream,
+                                ehr_stream_frame);
 
-    do {
-        len = PQgetCopyData(replication->stream.pg, &data, 1);
-
-        if (len == 0) {
-            return NGX_OK;
-        }
-
-        if (len < 0) {
-            return ehr_stream_ended(replication);
-        }
-
-        rc = ehr_stream_frame(replication, (u_char *) data, len);
-        PQfreemem(data);
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-    } while (ehr_replication_now() < until);
-
-    return NGX_AGAIN;
+    return rc == NGX_DONE ? ehr_stream_ended(replication) : rc;
 }
 
 
 static ngx_int_t
-ehr_stream_frame(ehr_replication_t *replication, const u_char *data,
-    size_t len)
+ehr_stream_frame(ehr_replication_t *replication, char *data, size_t len)
 {
     ehr_frame_t  frame;
 
-    if (ehr_frame_read(data, len, &frame) != 0) {
+    if (ehr_frame_read((u_char *) data, len, &frame) != 0) {
         return ehr_stream_fault(replication, "a frame that is none");
     }
 
