@@ -8,6 +8,10 @@
 #include "account.h"
 
 
+/* Seconds between the clocks of node and database that nobody is told of. */
+#define EHR_CLOCKS_APART  30
+
+
 static void ehr_tokens_interval(u_char *out, time_t seconds);
 static void ehr_tokens_date(ehr_request_t *req);
 
@@ -187,6 +191,12 @@ ehr_tokens_date(ehr_request_t *req)
     req->who.issued = ngx_time();
     req->who.expires = ngx_min(req->who.issued, known)
                        + req->conf->tokens.lifetime;
+
+    if (req->who.issued - known > EHR_CLOCKS_APART) {
+        ngx_log_error(NGX_LOG_ERR, req->http->connection->log, 0,
+                      "ehr: the database's clock is %T s behind: access "
+                      "tokens end so much earlier", req->who.issued - known);
+    }
 }
 
 
