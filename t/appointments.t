@@ -22,10 +22,6 @@ for my $with (qw(engine database)) {
 }
 done_testing;
 
-sub without_engine {
-    return $_[0] =~ s/^\s*ehr_(?:availability_zone|database_feed)\s.*?;\n//gmsr;
-}
-
 sub appointments {
     my ($env, $with) = @_;
     my $clinic = EHR::Test::Clinic->create($env, zone => 'Europe/London');

@@ -21,10 +21,6 @@ is_deeply $answers{engine}, $answers{database},
     'the engine answers as PostgreSQL does';
 done_testing;
 
-sub without_engine {
-    return $_[0] =~ s/^\s*ehr_(?:availability_zone|database_feed)\s.*?;\n//gmsr;
-}
-
 sub slots {
     my ($env, $with) = @_;
     my $clinic = EHR::Test::Clinic->create($env, zone => 'America/New_York');

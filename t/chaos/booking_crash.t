@@ -81,21 +81,7 @@ subtest 'a reload with other zones: two engines at once' => sub {
 
 subtest 'another binary takes over: two engines at once' => sub {
     my $load = start_bookings($env);
-    my $old = $env->master_pid;
-    my @workers = $env->worker_pids;
-
-    kill 'USR2', $old;
-    ok wait_until(20, sub {
-        my $new = $env->master_pid;
-        return $new && $new != $old && @{[$env->worker_pids]};
-    }), 'a new master runs beside the old one';
-    sleep 2;
-    kill 'WINCH', $old;
-    ok wait_until(40, sub { !grep { -d "/proc/$_" } @workers }),
-        'the old workers have ended';
-    kill 'QUIT', $old;
-    ok wait_until(20, sub { !-d "/proc/$old" }), 'and the old master';
-    sleep 0.5;
+    another_binary($env, 2);
     check_bookings($env, $load, $load->stop, 'another binary');
 };
 

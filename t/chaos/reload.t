@@ -83,21 +83,7 @@ subtest 'the end by TERM' => sub {
 
 subtest 'another binary takes over' => sub {
     my $load = start_load($env, %mix);
-    my $old = $env->master_pid;
-    my @workers = $env->worker_pids;
-
-    kill 'USR2', $old;
-    ok wait_until(20, sub {
-        my $new = $env->master_pid;
-        return $new && $new != $old && @{[$env->worker_pids]};
-    }), 'a new master runs beside the old one';
-    sleep 0.5;
-    kill 'WINCH', $old;
-    ok wait_until(20, sub { !grep { -d "/proc/$_" } @workers }),
-        'the old workers have ended';
-    kill 'QUIT', $old;
-    ok wait_until(20, sub { !-d "/proc/$old" }), 'and the old master';
-    sleep 0.5;
+    another_binary($env, 0.5);
 
     my $records = $load->stop;
     none_torn($records);

@@ -29,8 +29,8 @@ use EHR::Test::Shared;
 use Test::More;
 
 our @EXPORT = (@Test::More::EXPORT, qw(environment start_environment accounts
-    client logs_clean deaths_of top free_port read_file write_file run_command
-    must_run));
+    client without_engine logs_clean deaths_of top free_port read_file write_file
+    run_command must_run));
 
 sub import {
     my ($class) = @_;
@@ -59,6 +59,11 @@ sub start_environment {
     my (%option) = @_;
     $option{name} .= "-$$";
     return EHR::Test::Environment->start(%option);
+}
+
+# As the option `edit` of an environment: PostgreSQL alone answers.
+sub without_engine {
+    return $_[0] =~ s/^\s*ehr_(?:availability_zone|database_feed)\s.*?;\n//gmsr;
 }
 
 # The accounts of an environment, the shared one by default; made at the

@@ -18,7 +18,8 @@ use Exporter qw(import);
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = (qw(chaos_environment place start_load until_over soak_seconds
-    hold release app_backends time sleep), @EHR::Test::Checker::EXPORT);
+    another_binary hold release app_backends time sleep),
+    @EHR::Test::Checker::EXPORT);
 
 # An environment whose tokens last as long as any test, and that takes as many
 # requests as come.
@@ -29,6 +30,26 @@ sub chaos_environment {
         qw(address account login_address login_account);
     $option{conf} = "ehr_access_lifetime 1d;\n" . ($option{conf} || '');
     return start_environment(workers => 2, %option);
+}
+
+# A new master takes the old one's place; for some seconds both are there.
+sub another_binary {
+    my ($env, $seconds) = @_;
+    my $old = $env->master_pid;
+    my @workers = $env->worker_pids;
+
+    kill 'USR2', $old;
+    ok wait_until(20, sub {
+        my $new = $env->master_pid;
+        return $new && $new != $old && @{[$env->worker_pids]};
+    }), 'a new master runs beside the old one';
+    sleep $seconds;
+    kill 'WINCH', $old;
+    ok wait_until(40, sub { !grep { -d "/proc/$_" } @workers }),
+        'the old workers have ended';
+    kill 'QUIT', $old;
+    ok wait_until(20, sub { !-d "/proc/$old" }), 'and the old master';
+    sleep 0.5;
 }
 
 # Tokens of several accounts that may write for all patients, and patients.
