@@ -21,14 +21,14 @@ our @EXPORT = (qw(chaos_environment place start_load until_over soak_seconds
     another_binary hold release app_backends time sleep),
     @EHR::Test::Checker::EXPORT);
 
-# An environment whose tokens last as long as any test, and that takes as many
-# requests as come.
+# An environment whose tokens last as long as any test, also on a node that is
+# a day ahead, and that takes as many requests as come.
 sub chaos_environment {
     my (%option) = @_;
     $option{rate_limits} ||= join "\n",
         map { "ehr_rate_limit $_ off;" }
         qw(address account login_address login_account);
-    $option{conf} = "ehr_access_lifetime 1d;\n" . ($option{conf} || '');
+    $option{conf} = "ehr_access_lifetime 3d;\n" . ($option{conf} || '');
     return start_environment(workers => 2, %option);
 }
 
