@@ -102,6 +102,27 @@ subtest 'who goes away while it waits' => sub {
     is_deeply [sort $env->worker_pids], \@workers, 'the workers live';
 };
 
+subtest 'a worker that ends when it has just heard them' => sub {
+    my @old = $env->worker_pids;
+    my @clients = map { EHR::Test::Client->new(port => $env->port,
+        token => $token{nurse}) } 1 .. 10;
+    my @path = ('GET', "/api/v1/patients/$patient{own}");
+    my $end = time + 20;
+
+    # connections that are accepted, and rest
+    is_deeply [grep { $_->request(@path)->{status} != 200 } @clients], [],
+        'they were answered before';
+    kill 'STOP', @old;
+    EHR::Test::Client::send_all($_->connection, $_->compose(@path,
+        { token => $token{nurse} }), $end) for @clients;
+    $env->reload;
+    # nginx tells the old workers a tenth of a second after it made the new
+    sleep 0.5;
+    kill 'CONT', @old;
+    is_deeply [grep { (eval { $_->receive('GET', $end) } || { status => $@ })
+        ->{status} ne 200 } @clients], [], 'and are by the ending worker';
+};
+
 subtest 'a database that restarts' => sub {
     my @asked = map { request({ who => 'nurse', what => 'own' }) } 1 .. 40;
 

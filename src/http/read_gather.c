@@ -56,6 +56,7 @@ static ehr_gather_t  ehr_gather;
 
 
 static void ehr_gather_init(void);
+static void ehr_gather_soon(void);
 static void ehr_gather_flush(ngx_event_t *event);
 static void ehr_gather_begin(ehr_transaction_t *transaction);
 static void ehr_gather_take(ehr_transaction_t *transaction);
@@ -102,7 +103,7 @@ ehr_read_together(ehr_request_t *req, const ehr_row_read_t *read)
     ngx_queue_insert_tail(&ehr_gather.waiting, &entry->queue);
     ehr_gather.nwaiting++;
 
-    ngx_post_event(&ehr_gather.flush, &ngx_posted_next_events);
+    ehr_gather_soon();
 
     return NGX_OK;
 }
@@ -121,6 +122,7 @@ ehr_gather_init(void)
     ngx_queue_init(&ehr_gather.waiting);
     ehr_gather.most = EHR_GATHER_MOST;
     ehr_gather.flush.handler = ehr_gather_flush;
+    ehr_gather.flush.data = &ehr_gather;
     ehr_gather.flush.log = ngx_cycle->log;
 
     for (i = 0; i < EHR_GATHER_TRANSACTIONS; i++) {
@@ -134,26 +136,40 @@ ehr_gather_init(void)
 }
 
 
+/* In the next round.  The timer is for a worker that shuts down: it ends as
+ * soon as there is none, whatever is posted. */
+
+static void
+ehr_gather_soon(void)
+{
+    if (!ehr_gather.flush.timer_set) {
+        ngx_add_timer(&ehr_gather.flush, EHR_GATHER_SLOW);
+    }
+
+    ngx_post_event(&ehr_gather.flush, &ngx_posted_next_events);
+}
+
+
 static void
 ehr_gather_flush(ngx_event_t *event)
 {
     ngx_uint_t          i;
     ehr_transaction_t  *transaction;
 
-    if (ehr_gather.nwaiting < ehr_gather.most) {
-
-        if (ehr_gather.under_way) {
-            return;
-        }
-
-        if (ehr_gather.nwaiting > ehr_gather.seen) {
-            ehr_gather.seen = ehr_gather.nwaiting;
-            ngx_post_event(event, &ngx_posted_next_events);
-            return;
-        }
+    if (ehr_gather.nwaiting > ehr_gather.seen
+        && ehr_gather.nwaiting < ehr_gather.most
+        && ehr_gather.under_way == 0)
+    {
+        ehr_gather.seen = ehr_gather.nwaiting;
+        ehr_gather_soon();
+        return;
     }
 
     ehr_gather.seen = 0;
+
+    if (event->timer_set) {
+        ngx_del_timer(event);
+    }
 
     for (i = 0; i < EHR_GATHER_TRANSACTIONS && ehr_gather.nwaiting; i++) {
         transaction = &ehr_gather.transactions[i];
@@ -348,7 +364,7 @@ ehr_gather_done(ehr_batch_t *batch, void *data)
     }
 
     if (ehr_gather.nwaiting) {
-        ngx_post_event(&ehr_gather.flush, &ngx_posted_next_events);
+        ehr_gather_soon();
     }
 
     ehr_metrics_count(ehr_worker.shared, EHR_COUNT_READ_TRANSACTIONS, 1);
