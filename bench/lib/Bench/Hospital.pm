@@ -33,7 +33,8 @@ sub start {
 
     $self->{env} = EHR::Test::Environment->start(name => 'bench',
         directory => top() . '/build/bench', pg_settings => $pg_settings,
-        workers => 'auto', conf => 'ehr_access_lifetime 1d;', %option,
+        workers => 'auto', conf => 'ehr_access_lifetime 1d;',
+        password_cost => 10, %option,
         edit => sub {
             my $conf = roomy($_[0]);
             return $option{edit} ? $option{edit}->($conf) : $conf;
