@@ -103,32 +103,24 @@ subtest 'who goes away while it waits' => sub {
 };
 
 subtest 'a worker that ends when it has just heard them' => sub {
-    my @old = $env->worker_pids;
-    my @clients = map { EHR::Test::Client->new(port => $env->port,
-        token => $token{nurse}) } 1 .. 10;
-    my @path = ('GET', "/api/v1/patients/$patient{own}");
-    my $end = time + 20;
-
-    # connections that are accepted, and rest
-    is_deeply [grep { $_->request(@path)->{status} != 200 } @clients], [],
-        'they were answered before';
-    kill 'STOP', @old;
-    EHR::Test::Client::send_all($_->connection, $_->compose(@path,
-        { token => $token{nurse} }), $end) for @clients;
-    $env->reload;
-    # nginx tells the old workers a tenth of a second after it made the new
-    sleep 0.5;
-    kill 'CONT', @old;
-    is_deeply [grep { (eval { $_->receive('GET', $end) } || { status => $@ })
-        ->{status} ne 200 } @clients], [], 'and are by the ending worker';
+    is_deeply [grep { $_ ne 200 } heard([resting(10)], sub {
+        $env->reload;
+        # nginx tells the old workers a tenth of a second after it made the new
+        sleep 0.5;
+    })], [], 'answers them';
 };
 
 subtest 'a database that restarts' => sub {
     my @asked = map { request({ who => 'nurse', what => 'own' }) } 1 .. 40;
+    my @resting = resting(20);
 
+    # after reads of nobody a transaction takes few
+    ask(map { { who => 'nurse', what => 'none' } } 1 .. 20);
     $env->stop_database('immediate');
     my $answers = at_once($env, @asked);
     is_deeply [grep { $_->{status} != 503 } @$answers], [], 'is away';
+    is_deeply [grep { $_ ne 503 } heard(\@resting, sub { })], [],
+        'and nobody waits, though more come than transactions take';
     $env->start_database;
     ok wait_until(20, sub { my ($one) = @{ at_once($env, request({
         who => 'nurse', what => 'own' })) }; $one->{status} == 200 }),
@@ -167,6 +159,33 @@ sub ask {
 
     is_deeply \@wrong, [], @asked . ' reads: each its own answer';
     is_deeply [sort @logged], [sort @read], @read . ' entries of what was seen';
+}
+
+# Clients whose connections are accepted, and rest.
+sub resting {
+    my ($n) = @_;
+    my @clients = map { EHR::Test::Client->new(port => $env->port,
+        token => $token{nurse}) } 1 .. $n;
+
+    is_deeply [grep { $_->get("/api/v1/patients/$patient{own}")->{status}
+        != 200 } @clients], [], 'they were answered before';
+    return @clients;
+}
+
+# The statuses of a read of each, which the workers hear of all at once, and of
+# what was done meanwhile.
+sub heard {
+    my ($clients, $meanwhile) = @_;
+    my @workers = $env->worker_pids;
+    my $end = time + 20;
+
+    kill 'STOP', @workers;
+    EHR::Test::Client::send_all($_->connection, $_->compose('GET',
+        "/api/v1/patients/$patient{own}", {}), $end) for @$clients;
+    $meanwhile->();
+    kill 'CONT', @workers;
+    return map { my $answer = eval { $_->receive('GET', $end) };
+        $answer ? $answer->{status} : $@ } @$clients;
 }
 
 sub request {

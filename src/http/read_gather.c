@@ -181,6 +181,12 @@ ehr_gather_flush(ngx_event_t *event)
             ehr_gather_begin(transaction);
         }
     }
+
+    /* none of them began: nothing else would tell of the others */
+
+    if (ehr_gather.nwaiting && ehr_gather.under_way == 0) {
+        ehr_gather_soon();
+    }
 }
 
 
