@@ -8,6 +8,8 @@
 
 static ngx_int_t ehr_jwt_key_options(ngx_conf_t *cf, ehr_key_t *key);
 static ngx_int_t ehr_is_algorithm(const u_char *name);
+static ngx_int_t ehr_key_version(ngx_conf_t *cf, ngx_str_t *text,
+    ehr_key_t *key);
 static char *ehr_add_key(ngx_conf_t *cf, ngx_array_t *keys, ehr_key_t *key,
     const char *kind);
 static ehr_key_t *ehr_newest_key(const ngx_array_t *keys);
@@ -103,6 +105,16 @@ ehr_is_algorithm(const u_char *name)
 }
 
 
+/* A parameter version=, from 1 to 255: what is stored has room for no other. */
+
+static ngx_int_t
+ehr_key_version(ngx_conf_t *cf, ngx_str_t *text, ehr_key_t *key)
+{
+    return ehr_option_number(cf, text, "version", &key->version) == NGX_OK
+           && key->version <= 255 ? NGX_OK : NGX_ERROR;
+}
+
+
 /*
  * Reads the next of several keys into its place by version; `key` has what the
  * parameters say.  `kind` is the word for messages.
@@ -159,9 +171,7 @@ ehr_conf_field_key(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 
     ngx_memzero(&key, sizeof(ehr_key_t));
 
-    if (ehr_option_number(cf, &value[2], "version", &key.version) != NGX_OK
-        || key.version > 255)
-    {
+    if (ehr_key_version(cf, &value[2], &key) != NGX_OK) {
         return EHR_INVALID("\"ehr_field_key\" needs version= from 1 to 255");
     }
 
@@ -200,10 +210,7 @@ ehr_conf_index_key(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
             continue;
         }
 
-        if (ehr_option_number(cf, &value[i], "version", &key.version)
-            != NGX_OK
-            || key.version > 255)
-        {
+        if (ehr_key_version(cf, &value[i], &key) != NGX_OK) {
             return EHR_INVALID("\"ehr_index_key\" takes version= from 1 to "
                                "255, and write");
         }
@@ -241,9 +248,7 @@ ehr_conf_audit_key(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
     key.version = 1;
 
     if (cf->args->nelts == 3
-        && (ehr_option_number(cf, &value[2], "version", &key.version)
-            != NGX_OK
-            || key.version > 255))
+        && ehr_key_version(cf, &value[2], &key) != NGX_OK)
     {
         return EHR_INVALID("\"ehr_audit_key\" takes version= from 1 to 255");
     }

@@ -428,7 +428,7 @@ ehr_gather_answer(ngx_queue_t *reads, PGresult *result)
             read.read(req, result, row);
 
         } else {
-            ngx_log_error(NGX_LOG_ALERT, req->http->connection->log, 0,
+            ngx_log_error(NGX_LOG_ALERT, c->log, 0,
                           "ehr: request %V: a read got another row", &req->id);
             ehr_reply_message(req, NGX_HTTP_INTERNAL_SERVER_ERROR,
                               EHR_MESSAGE_INTERNAL_ERROR);
