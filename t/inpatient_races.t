@@ -8,6 +8,7 @@ start_stays('inpatient-races');
 
 subtest 'many at once' => \&races;
 subtest 'two who break a rule by halves' => \&halves;
+subtest 'in the order of locks' => \&in_order;
 subtest 'a crowd at random' => \&crowd;
 all_is_whole();
 done_testing;
@@ -139,6 +140,37 @@ sub halves {
     is meanwhile("SELECT FROM ehr.beds WHERE id = '$bed' FOR UPDATE",
         $wants), '', 'who finds all locked waits for one';
     is status_of($bed), 'OCCUPIED FEMALE', 'and gets it';
+    all_is_whole();
+}
+
+# Newborns come to what others have begun: nobody waits for anybody who waits.
+sub in_order {
+    my $mother = lying(bed => my $bed = bed(), patient => patient('FEMALE'));
+    my $newborn = patient('MALE', '1 hour');
+    my $child = admission(mother => $mother, type => 'NEWBORN',
+        patient => $newborn);
+    my $target = bed();
+
+    is_deeply [in_turns([birth => $child],
+        [patient => "SELECT FROM ehr.patients WHERE id = '$newborn'
+            FOR NO KEY UPDATE"],
+        [mother => transfer(id => $mother, bed => $target)],
+        [birth => 'COMMIT AND CHAIN'],
+        [patient => "SELECT FROM ehr.beds WHERE id = '$bed'
+            FOR NO KEY UPDATE"])], ['', '', ''],
+        'a mother who is moved when her child just came';
+    is count_of('admissions', "bed_id = '$target'"), 2, 'takes it along';
+
+    ($bed) = beds(room(ward(), 'SAME'), 1);
+    $mother = lying(bed => $bed, patient => patient('FEMALE'));
+    $newborn = patient('MALE', '1 hour');
+    $child = admission(mother => $mother, type => 'NEWBORN',
+        patient => $newborn);
+    is_deeply [in_turns([room => "SELECT ehr.lock_rooms('$bed')"],
+        [birth => $child],
+        [room => "SELECT ehr.resource_of('patient', '$newborn')"])], ['', ''],
+        'a child in a room that somebody else has';
+    is count_of('admissions', "bed_id = '$bed'"), 2, 'lies with its mother';
     all_is_whole();
 }
 

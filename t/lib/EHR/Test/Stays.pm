@@ -19,6 +19,7 @@ use EHR::Test;
 use EHR::Test::Bodies ();
 use EHR::Test::Scheduling;
 use Exporter qw(import);
+use IO::Handle ();
 use JSON::PP ();
 
 # The environment, the EHR::Test::Scheduling, and ids.
@@ -33,7 +34,8 @@ my @place = qw(id version bed hospital ward room_class isolation equipment);
 our @EXPORT = qw($env $world $staff $nurse $hospital $class @create
     start_stays id ward room beds bed patient count_of status_of literal call
     admission transfer admit swap leaves cancel set_status done lying refused
-    told all_is_whole stay claim by_sql tally each_by meanwhile count_in);
+    told all_is_whole stay claim by_sql tally each_by meanwhile in_turns
+    count_in);
 
 sub start_stays {
     my ($name) = @_;
@@ -318,29 +320,53 @@ sub each_by { return map { ['all', $nurse, $_] } @_ }
 # second, after the first is committed.
 sub meanwhile {
     my ($first, $second) = @_;
-    my $said = $env->dir . '/meanwhile';
+    return (in_turns([first => $first], [second => $second]))[1];
+}
 
-    open my $one, '|-', $env->psql_command('postgres') or die "psql: $!";
-    select((select($one), $| = 1)[0]);
-    print $one "\\o /dev/null\nBEGIN; SET LOCAL ehr.scope = 'system';
-        $first; SELECT pg_advisory_lock(8);\n";
-    $env->wait_for(20, 'the first', sub {
-        count_in('pg_locks', "locktype = 'advisory' AND objid = 8") });
-    write_file("$said.sql", "BEGIN; SET LOCAL ehr.scope = 'system';
-        SELECT pg_advisory_lock(9); $second; COMMIT;");
-    defined(my $pid = fork) or die "fork: $!";
-    unless ($pid) {
-        open STDOUT, '>', "$said.out";
-        open STDERR, '>', "$said.err";
-        exec $env->psql_command('postgres', '-f', "$said.sql");
+# Sessions, by name, do something one after the other, each in a transaction
+# of its own: the next turn begins when all are done or wait for each other's
+# locks.  In the end all are committed.  The error of each, in the order of
+# their first turns.
+sub in_turns {
+    my @turns = @_;
+    my (%session, @names);
+
+    for my $turn (@turns) {
+        my ($name, $sql) = @$turn;
+        push @names, $name unless $session{$name};
+        my $session = $session{$name} ||= turn_session($name);
+        $session->{done} = $env->dir . "/turn-$name." . ++$session->{turns};
+        print { $session->{to} } "$sql;\n\\! touch $session->{done}\n";
+        $env->wait_for(20, "the turn of $name",
+            sub { !grep { !turn_rests($_) } values %session });
     }
-    $env->wait_for(20, 'the second waits or is done', sub {
-        waitpid($pid, 1) == $pid || count_in('pg_stat_activity',
-            "wait_event_type = 'Lock' AND query !~ 'pg_advisory'") });
-    print $one "COMMIT;\n";
-    close $one;
-    waitpid $pid, 0;
-    return read_file("$said.err");
+    print { $session{$_}{to} } "COMMIT;\n" for @names;
+    close $session{$_}{to} for @names;
+    return map { read_file($session{$_}{said}) } @names;
+}
+
+sub turn_session {
+    my ($name) = @_;
+    my $said = $env->dir . "/turn-$name.err";
+
+    unlink glob $env->dir . "/turn-$name.*";
+    defined(my $pid = open my $to, '|-') or die "fork: $!";
+    unless ($pid) {
+        open STDOUT, '>', '/dev/null';
+        open STDERR, '>', $said;
+        $ENV{PGAPPNAME} = "turn-$name";
+        exec $env->psql_command('postgres', '-v', 'ON_ERROR_STOP=0');
+    }
+    $to->autoflush(1);
+    print $to "BEGIN; SET LOCAL ehr.scope = 'system';\n";
+    return { name => $name, to => $to, said => $said };
+}
+
+sub turn_rests {
+    my ($session) = @_;
+    return -e $session->{done} || count_in('pg_stat_activity',
+        "application_name = 'turn-$session->{name}'
+         AND wait_event_type = 'Lock'");
 }
 
 sub count_in { return $env->sql("SELECT count(*) FROM $_[0] WHERE $_[1]") }
