@@ -554,7 +554,8 @@ sub status {
     $made = $clinic->booked($patient, $clinic->doctor(from => '00:00',
         to => '24:00', slot => 5), $env->sql("SELECT to_char((date_bin(
         '5 minutes', now(), '2000-01-01 00:00Z') + interval '10 minutes')
-        AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"));
+        AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"),
+        durationMinutes => 5);          # it ends before midnight does
     $url = "$v1/appointments/$made->{id}/status";
     for my $status (qw(ARRIVED IN_PROGRESS COMPLETED)) {
         my $answer = $nurse->patch($url, json => { status => $status });
