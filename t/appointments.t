@@ -707,7 +707,7 @@ sub summer_time {
     # the next second Sunday of March, at two
     my ($day) = $env->sql(q{SELECT d::date FROM generate_series(
         date_trunc('day', now()) + interval '1 day', now() + interval
-        '1 year', interval '1 day') AS d WHERE extract(month FROM d) = 3
+        '13 months', interval '1 day') AS d WHERE extract(month FROM d) = 3
         AND extract(dow FROM d) = 0 AND extract(day FROM d) BETWEEN 8 AND 14
         LIMIT 1});
     my @starts = map { $_->{start} } @{ $clinic->admin->get(

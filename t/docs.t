@@ -7,6 +7,7 @@
 # each of its keys must be there.
 
 use EHR::Test;
+use EHR::Test::Clinic;
 use File::Temp qw(tempdir);
 
 # Its own: the commands take the first free slot there is, and the documents'
@@ -48,8 +49,9 @@ sub demo_accounts {
         userId => $user{doctor}, firstName => 'Doctor', lastName => 'Demo',
         licenseNumber => 'DOCS-1' });
     is $doctor->{status}, 201, 'who is a doctor';
-    my $clinic = $admin->post('/api/v1/clinics', json => {
-        name => 'Demo', timeZone => 'Asia/Kathmandu' });
+    # where it is evening: no slot begins while the commands are run
+    my $clinic = $admin->post('/api/v1/clinics', json => { name => 'Demo',
+        timeZone => EHR::Test::Clinic->zone_at(19) });
     is $clinic->{status}, 201, 'at a clinic';
     is $admin->post("/api/v1/doctors/$doctor->{data}{id}/schedules", json => {
         clinicId => $clinic->{data}{id}, dayOfWeek => $_,

@@ -204,7 +204,7 @@ sub midnight {
     chmod 0755, $folder or die "$folder: $!";
     must_run(undef, 'cc', '-shared', '-fPIC', '-O1', '-o', $shim,
         top() . '/t/chaos/clock.c');
-    write_file($clock, pack 'q', 0);
+    move($clock, 0);
     $env = start_environment(name => 'feed-midnight', workers => 1,
         conf => 'ehr_booking_horizon 10;',
         environment => ["LD_PRELOAD=$shim", "EHR_TEST_CLOCK=$clock"]);
@@ -212,14 +212,19 @@ sub midnight {
     $patient = $place->{patients}[0];
     ok until_engine_is_live(fresh()), 'the feed is live';
 
-    my $last = $place->{first} + 10 * 86400;    # tomorrow's last day
+    # to noon, so that no day ends by itself; tokens are not needed any more
+    my $now = int time();
+    my $today = $now - $now % 86400;
+    my $later = sub { move($clock, $today + 43200 - $now + 86400 * $_[0]) };
+    $later->(0);
+
+    my $last = $today + 11 * 86400;             # tomorrow's last day
     my $kept = book($place->{doctors}[0], $last + 9 * 3600);
     my $gone = book($place->{doctors}[1], $last + 10 * 3600);
-    my $old = book($place->{doctors}[2], $place->{first} + 9 * 3600);
+    my $old = book($place->{doctors}[2], $today + (24 + 9) * 3600);
     wait_until(sub { pages() == 1 }, 'days further ahead are not kept');
 
-    open my $file, '+<', $clock or die "$clock: $!";
-    syswrite $file, pack 'q', 86400 or die "$clock: $!";
+    $later->(1);
     wait_until(sub { pages() == 3 }, 'after midnight they are');
     system_sql("SELECT ehr.appointment_cancel('$gone', NULL, 'Test')");
     wait_until(sub { pages() == 2 }, 'and followed');
@@ -227,10 +232,17 @@ sub midnight {
     ok live(), 'it is live';
 
     # the third day: what is over is forgotten
-    seek $file, 0, 0 or die "$clock: $!";
-    syswrite $file, pack 'q', 2 * 86400 or die "$clock: $!";
+    $later->(2);
     wait_until(sub { pages() == 1 }, 'what is over is not');
     logs_clean($env);
+}
+
+# In place: nginx has mapped the file.
+sub move {
+    my ($clock, $seconds) = @_;
+    open my $file, (-e $clock ? '+<' : '>'), $clock or die "$clock: $!";
+    syswrite $file, pack('q', $seconds) or die "$clock: $!";
+    close $file or die "$clock: $!";
 }
 
 

@@ -67,7 +67,7 @@ sub ages {
     my $ward = ward();
     my %of = map { $_ => (beds(room($ward), 1, age_group => $_))[0] }
         qw(ADULT CHILD NEWBORN);
-    my %who = ('a newborn' => '28 days', 'an infant' => '30 days',
+    my %who = ('a newborn' => '27 days', 'an infant' => '30 days',
         'a child' => '17 years', 'an adult' => '18 years', 'unknown' => '');
     my %fits = (ADULT => 'an adult,unknown',
         CHILD => 'a child,a newborn,an infant', NEWBORN => 'a newborn');
@@ -84,8 +84,13 @@ sub ages {
         }
         is join(',', @those), $fits{$group}, "who lies in a bed for $group";
     }
+    # to the day
+    my %on = ('2027-03-28 23:59' => 'NEWBORN', '2027-03-29 00:00' => 'CHILD',
+        '2045-02-27 23:59' => 'CHILD', '2045-02-28 00:00' => 'ADULT');
+    is $env->sql("SELECT ehr.age_group('2027-02-28', '$_ Z')"), $on{$_},
+        "born on 28 February 2027, at $_" for sort keys %on;
     my $nicu = lying(bed => $of{NEWBORN}, patient => patient('MALE',
-        '28 days'));
+        '27 days'));
     my ($other) = beds(room($ward), 1, age_group => 'NEWBORN');
     $env->sql("SET session_replication_role = replica; UPDATE ehr.patients
         SET date_of_birth = date_of_birth - 20 WHERE id = (SELECT patient_id

@@ -105,8 +105,8 @@ sub rules {
 
 sub weekday {
     my ($days) = @_;
-    return $env->sql("SELECT extract(isodow FROM (now() AT TIME ZONE '"
-        . $clinic->zone . "')::date + $days)");
+    return $env->sql("SELECT extract(isodow FROM date '"
+        . $clinic->date($days) . "')");
 }
 
 sub exception {

@@ -318,7 +318,7 @@ sub bad_ones_are_refused {
         [{ frequency => 'DAILY' }, 'recurrence.count', 'recurrence.until'],
         [{ %good, until => '2027-01-01' },
             'recurrence.count', 'recurrence.until'],
-        [{ frequency => 'DAILY', until => '2028-12-31' },
+        [{ frequency => 'DAILY', until => $clinic->date(63) },
             'recurrence.until'],
         [{ frequency => 'DAILY', until => '2027-02-30' },
             'recurrence.until'],

@@ -6,7 +6,8 @@ use EHR::Test::Clinic;
 
 my $env = environment();
 # where it is about noon: no day ends within the test
-my $clinic = EHR::Test::Clinic->create($env, zone => noon());
+my $clinic = EHR::Test::Clinic->create($env,
+    zone => EHR::Test::Clinic->zone_at(12));
 my $admin = $clinic->admin;
 my $nurse = client('nurse');
 
@@ -21,12 +22,6 @@ news();
 
 logs_clean($env);
 done_testing;
-
-sub noon {
-    my $ahead = 12 - (gmtime)[2];
-    return $ahead == 0 ? 'Etc/GMT'
-        : sprintf 'Etc/GMT%+d', -$ahead;
-}
 
 # A doctor who is there all day, in short slots.
 sub doctor { $clinic->doctor(from => '00:00', to => '24:00', slot => 5, @_) }

@@ -171,7 +171,7 @@ sub new_hours_are_offered {
 sub new_hours_of_others {
     my $doctor = $clinic->doctor;
     my $entry = wait_for($clinic->patient, doctorId => $clinic->doctor,
-        latest => '2029-12-31T18:00:00Z');
+        latest => '2099-12-31T18:00:00Z');
     my $asked = $env->sql("BEGIN; SET LOCAL track_functions = 'pl';
         UPDATE ehr.doctor_schedules SET slot_minutes = 20
          WHERE doctor_id = '$doctor';

@@ -7,9 +7,13 @@ package EHR::Test::Clinic;
 #   my $one = $clinic->patient;                 # {id}
 #   my $two = $clinic->patient(account => 1);   # {id}, {client}, {user}
 #   my $start = $clinic->at(3, '10:30');        # in three days, as the API's
+#   my $day = $clinic->date(3);                 # "2026-11-25"
 #   my $appointment = $clinic->book($one, $doctor, $start);     # its answer
 #
 # Options of doctor(): from, to, slot, capacity, specialtyIds.
+#
+# Days are counted from the clinic's date when it was made, or from `today`:
+# midnight within a test moves none.
 
 use strict;
 use warnings;
@@ -24,11 +28,22 @@ sub create {
 
     $self->{id} = $self->add('clinics', { name => "Clinic " . ++$n,
         timeZone => $self->{zone} })->{id};
+    $self->{today} = $option{today} || $env->sql(
+        "SELECT (now() AT TIME ZONE '$self->{zone}')::date");
     return $self;
 }
 
+# A zone where it is that hour now.
+sub zone_at {
+    my ($class, $hour) = @_;
+    my $ahead = $hour - (gmtime)[2];
+
+    $ahead -= 24 if $ahead > 12;
+    $ahead += 24 if $ahead < -11;
+    return $ahead ? sprintf 'Etc/GMT%+d', -$ahead : 'Etc/GMT';
+}
+
 sub id    { $_[0]{id} }
-sub zone  { $_[0]{zone} }
 sub admin { $_[0]{admin} }
 
 # Posts as the administrator; the row.
@@ -67,12 +82,18 @@ sub patient {
         client => EHR::Test::client($name, $self->{env})) : ()) };
 }
 
+# The date so many days ahead.
+sub date {
+    my ($self, $days) = @_;
+    return $self->{env}->sql("SELECT date '$self->{today}' + $days");
+}
+
 # A wall time of the clinic so many days ahead.
 sub at {
     my ($self, $days, $wall) = @_;
     return $self->{env}->sql(<<"SQL");
-SELECT to_char((((now() AT TIME ZONE '$self->{zone}')::date + $days
-           + time '$wall') AT TIME ZONE '$self->{zone}') AT TIME ZONE 'UTC',
+SELECT to_char(((date '$self->{today}' + $days + time '$wall')
+           AT TIME ZONE '$self->{zone}') AT TIME ZONE 'UTC',
            'YYYY-MM-DD"T"HH24:MI:SS"Z"')
 SQL
 }

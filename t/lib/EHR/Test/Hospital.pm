@@ -94,7 +94,7 @@ sub make_schedule {
         startTime => '09:00', endTime => '12:00' })->{id};
     $self->{ids}{'schedule-exceptions'} = $self->add(
         "$doctor/schedule-exceptions", { kind => 'TIME_OFF',
-        start => '2030-01-07T00:00:00Z', end => '2030-01-08T00:00:00Z' })->{id};
+        start => '2099-01-07T00:00:00Z', end => '2099-01-08T00:00:00Z' })->{id};
 }
 
 sub make_people {
@@ -196,7 +196,7 @@ sub make_plans {
         recurrence => { frequency => 'WEEKLY', count => 1 } }, $patient)->{id};
     $self->{ids}{'waiting-list'} = $self->add('waiting-list', {
         patientId => $own, doctorId => $doctor, durationMinutes => 30,
-        latest => '2029-12-31T18:00:00Z' }, $patient)->{id};
+        latest => '2099-12-31T18:00:00Z' }, $patient)->{id};
     $self->{ids}{notifications} =
         $patient->get('/api/v1/notifications')->{data}[0]{id};
 }
