@@ -23,6 +23,7 @@ subtest 'one seat, many who want it' => \&one_seat;
 subtest 'n seats, many who want one' => \&many_seats;
 subtest 'a hold is confirmed once' => \&confirm_race;
 subtest 'two who change places' => \&swaps;
+subtest 'in the order of locks' => \&in_order;
 subtest 'time off' => \&time_off;
 subtest 'patients and their limits' => \&limits;
 subtest 'a crowd at random' => \&crowd;
@@ -558,6 +559,79 @@ sub swaps {
         $move->($two, '12:00'));
     is_deeply tally(@came), { ' ' => 1, 'EH409 slot_taken doctor' => 1 },
         'one of two gets a third slot';
+}
+
+# Nobody waits for anybody who waits.
+sub in_order {
+    my ($doctor, $other) = (doctor(), doctor());
+    my $patient = $world->patient;
+    my $moved = booked(doctor => $doctor, patient => $patient,
+        start => at('10:00'));
+    my $number = $env->sql("SELECT ehr.resource_of('patient', '$patient')");
+    my ($moves, $books) = $world->in_turns(
+        [moves => "SELECT pg_advisory_xact_lock(4713, $number);
+            DELETE FROM ehr.claims WHERE ref = '$moved'"],
+        [books => $world->book(doctor => $other, patient => $patient,
+            start => at('10:00'))],
+        [moves => reschedule($moved, '10:00', $other)]);
+    is $moves, '', 'a patient is moved to whom somebody else books';
+    like $books, qr/slot_taken/, 'who is too late';
+
+    my $series = id();
+    is +($world->staff("SELECT ehr.series_book('$series', '" . $world->patient
+        . "', '$doctor', '" . at('12:00') . "', 30, 'CONSULTATION', NULL,
+        '{\"frequency\": \"DAILY\", \"count\": 2}', 'FAIL', NULL, '{}',
+        false, NULL)"))[0], '', 'a series';
+    my $second = $env->sql("SELECT id FROM ehr.appointments
+        WHERE series_id = '$series' ORDER BY starts_at DESC LIMIT 1");
+    waits_for($doctor);
+    is_deeply [$world->in_turns(
+        [one => "SELECT FROM ehr.appointments WHERE id = '$second'
+            FOR NO KEY UPDATE"],
+        [all => "SELECT set_config('ehr.actor', '$staff', true),
+                set_config('ehr.scope', 'all', true);
+            SELECT ehr.series_cancel('$series', now(), 'x')"],
+        [one => "SELECT ehr.appointment_cancel('$second', NULL, 'x')"])],
+        ['', ''], 'a series and one of its dates are cancelled';
+
+    $moved = booked(doctor => $doctor, start => at('15:00'));
+    waits_for($doctor);
+    is_deeply [$world->in_turns(
+        [offers => 'SELECT pg_advisory_xact_lock(4715, 0)'],
+        [moves => reschedule($moved, '16:00', $doctor)],
+        [offers => "SELECT ehr.waiting_offer('$doctor',
+            tstzrange('" . at('16:00') . "', '" . at('16:30') . "'))"])],
+        ['', ''], 'what somebody is moved to is offered';
+    is $env->sql("SELECT status || to_char(starts_at, ' HH24:MI')
+        FROM ehr.appointments WHERE id = '$moved'"), 'RESCHEDULED 16:00',
+        'and not to be had';
+
+    $moved = booked(doctor => $other, start => at('18:00'));
+    is_deeply [$world->in_turns(
+        [moves => "SELECT FROM ehr.appointments WHERE id = '$moved'
+            FOR NO KEY UPDATE"],
+        [off => "SET LOCAL ehr.force = 'true'; INSERT INTO
+            ehr.schedule_exceptions (kind, starts_at, ends_at, doctor_id)
+            VALUES ('TIME_OFF', '" . at('17:00') . "', '" . at('20:00')
+            . "', '$other')"],
+        [moves => reschedule($moved, '19:00', $other)])], ['', ''],
+        'an appointment is moved within what becomes time off';
+    is $env->sql("SELECT needs_attention FROM ehr.appointments
+        WHERE id = '$moved'"), 't', 'and needs attention';
+}
+
+sub reschedule {
+    my ($id, $time, $doctor) = @_;
+    return "SELECT ehr.appointment_reschedule('$id', NULL, '" . at($time)
+        . "', NULL, '$doctor', NULL, NULL, NULL, NULL)";
+}
+
+sub waits_for {
+    my ($doctor) = @_;
+    $world->own("INSERT INTO ehr.waiting_list (patient_id, doctor_id,
+            earliest, latest, duration_minutes)
+        VALUES ('" . $world->patient . "', '$doctor', '" . at('10:00')
+            . "', '" . at('23:00') . "', 30)");
 }
 
 sub time_off {

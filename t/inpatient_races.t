@@ -143,7 +143,8 @@ sub halves {
     all_is_whole();
 }
 
-# Newborns come to what others have begun: nobody waits for anybody who waits.
+# Nobody waits for anybody who waits: newborns come to what others have begun,
+# and a room changes with all who are in it.
 sub in_order {
     my $mother = lying(bed => my $bed = bed(), patient => patient('FEMALE'));
     my $newborn = patient('MALE', '1 hour');
@@ -171,6 +172,14 @@ sub in_order {
         [room => "SELECT ehr.resource_of('patient', '$newborn')"])], ['', ''],
         'a child in a room that somebody else has';
     is count_of('admissions', "bed_id = '$bed'"), 2, 'lies with its mother';
+
+    my $room = room(ward());
+    ($bed) = beds($room, 1);
+    my $stay = lying(bed => $bed);
+    is_deeply [in_turns([policy => "UPDATE ehr.ward_rooms
+            SET sex_policy = 'SAME' WHERE id = '$room'"],
+        [leaves => leaves(id => $stay)])], ['', ''],
+        'a room gets another policy while somebody leaves it';
     all_is_whole();
 }
 

@@ -16,7 +16,8 @@ package EHR::Test::Scheduling;
 
 use strict;
 use warnings;
-use EHR::Test::Process qw(must_run write_file);
+use EHR::Test::Process qw(must_run read_file write_file);
+use IO::Handle ();
 
 sub new {
     my ($class, $env) = @_;
@@ -200,8 +201,8 @@ sub together {
     return map {
         my ($pid, $file) = @$_;
         waitpid $pid, 0;
-        [outcome(EHR::Test::Process::read_file("$file.err")),
-            EHR::Test::Process::read_file("$file.out") =~ s/\s+\z//r];
+        [outcome(read_file("$file.err")),
+            read_file("$file.out") =~ s/\s+\z//r];
     } @files;
 }
 
@@ -211,10 +212,59 @@ sub waiting {
         WHERE locktype = 'advisory' AND objid = 7 AND $what");
 }
 
+# Sessions, by name, do something one after the other, each in a transaction
+# of its own: the next turn begins when all are done or wait for each other's
+# locks.  In the end all are committed.  The error of each, in the order of
+# their first turns.
+sub in_turns {
+    my ($self, @turns) = @_;
+    my (%session, @names);
+
+    for my $turn (@turns) {
+        my ($name, $sql) = @$turn;
+        push @names, $name unless $session{$name};
+        my $session = $session{$name} ||= $self->turn_session($name);
+        $session->{done} = $self->{env}->dir . "/turn-$name."
+            . ++$session->{turns};
+        print { $session->{to} } "$sql;\n\\! touch $session->{done}\n";
+        $self->{env}->wait_for(20, "the turn of $name",
+            sub { !grep { !$self->turn_rests($_) } values %session });
+    }
+    print { $session{$_}{to} } "COMMIT;\n" for @names;
+    close $session{$_}{to} for @names;
+    return map { read_file($session{$_}{said}) } @names;
+}
+
+sub turn_session {
+    my ($self, $name) = @_;
+    my $env = $self->{env};
+    my $said = $env->dir . "/turn-$name.err";
+
+    unlink glob $env->dir . "/turn-$name.*";
+    defined(my $pid = open my $to, '|-') or die "fork: $!";
+    unless ($pid) {
+        open STDOUT, '>', '/dev/null';
+        open STDERR, '>', $said;
+        $ENV{PGAPPNAME} = "turn-$name";
+        exec $env->psql_command('postgres', '-v', 'ON_ERROR_STOP=0');
+    }
+    $to->autoflush(1);
+    print $to "BEGIN; SET LOCAL ehr.scope = 'system';\n";
+    return { name => $name, to => $to, said => $said };
+}
+
+sub turn_rests {
+    my ($self, $session) = @_;
+    return -e $session->{done} || $self->{env}->sql("SELECT count(*)
+        FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+         AND application_name = 'turn-$session->{name}'");
+}
+
 # Acts at random: `clients` do `each` acts of one of `kinds` kinds as an actor
 # who sees all; what pgbench says of it.  declare, acts: of PL/pgSQL's function
 # of n, the kind.  Refusals are caught; a deadlock would be a failed
-# transaction.
+# transaction.  A transaction is one message, so that a client that gets no
+# processor for a while is not one that is idle in its transaction.
 sub crowd {
     my ($self, $actor, %o) = @_;
     my $env = $self->{env};
@@ -233,10 +283,10 @@ GRANT EXECUTE ON FUNCTION public.act(integer) TO ehr_app;
 SQL
     write_file($script, <<"SQL");
 \\set n random(1, $o{kinds})
-BEGIN;
+BEGIN \\;
 SELECT set_config('ehr.actor', '$actor', true),
-       set_config('ehr.scope', 'all', true);
-SELECT public.act(:n);
+       set_config('ehr.scope', 'all', true) \\;
+SELECT public.act(:n) \\;
 COMMIT;
 SQL
     return must_run(undef, '/usr/bin/pgbench', '-h', $env->socket, '-U',

@@ -19,7 +19,6 @@ use EHR::Test;
 use EHR::Test::Bodies ();
 use EHR::Test::Scheduling;
 use Exporter qw(import);
-use IO::Handle ();
 use JSON::PP ();
 
 # The environment, the EHR::Test::Scheduling, and ids.
@@ -323,51 +322,7 @@ sub meanwhile {
     return (in_turns([first => $first], [second => $second]))[1];
 }
 
-# Sessions, by name, do something one after the other, each in a transaction
-# of its own: the next turn begins when all are done or wait for each other's
-# locks.  In the end all are committed.  The error of each, in the order of
-# their first turns.
-sub in_turns {
-    my @turns = @_;
-    my (%session, @names);
-
-    for my $turn (@turns) {
-        my ($name, $sql) = @$turn;
-        push @names, $name unless $session{$name};
-        my $session = $session{$name} ||= turn_session($name);
-        $session->{done} = $env->dir . "/turn-$name." . ++$session->{turns};
-        print { $session->{to} } "$sql;\n\\! touch $session->{done}\n";
-        $env->wait_for(20, "the turn of $name",
-            sub { !grep { !turn_rests($_) } values %session });
-    }
-    print { $session{$_}{to} } "COMMIT;\n" for @names;
-    close $session{$_}{to} for @names;
-    return map { read_file($session{$_}{said}) } @names;
-}
-
-sub turn_session {
-    my ($name) = @_;
-    my $said = $env->dir . "/turn-$name.err";
-
-    unlink glob $env->dir . "/turn-$name.*";
-    defined(my $pid = open my $to, '|-') or die "fork: $!";
-    unless ($pid) {
-        open STDOUT, '>', '/dev/null';
-        open STDERR, '>', $said;
-        $ENV{PGAPPNAME} = "turn-$name";
-        exec $env->psql_command('postgres', '-v', 'ON_ERROR_STOP=0');
-    }
-    $to->autoflush(1);
-    print $to "BEGIN; SET LOCAL ehr.scope = 'system';\n";
-    return { name => $name, to => $to, said => $said };
-}
-
-sub turn_rests {
-    my ($session) = @_;
-    return -e $session->{done} || count_in('pg_stat_activity',
-        "application_name = 'turn-$session->{name}'
-         AND wait_event_type = 'Lock'");
-}
+sub in_turns { return $world->in_turns(@_) }
 
 sub count_in { return $env->sql("SELECT count(*) FROM $_[0] WHERE $_[1]") }
 
