@@ -61,8 +61,7 @@ ehr_batch_t *ehr_account_begin(ehr_request_t *req,
     ehr_new_account_t *account);
 
 /* Keeps account->answer under the request's key, if it has one, and sends:
- * 201 with the answer, again for a repetition.  NGX_OK or NGX_ERROR; the batch
- * is used up. */
+ * 201 with the answer, again for a repetition.  NGX_OK or NGX_ERROR. */
 ngx_int_t ehr_account_send(ehr_request_t *req, ehr_new_account_t *account,
     ehr_batch_t *batch);
 

@@ -88,8 +88,7 @@ ehr_account_begin(ehr_request_t *req, ehr_new_account_t *account)
      * under nobody, so that a repetition finds it */
     req->signed_in = 0;
 
-    if (batch && ehr_step_idempotency(req, batch) != NGX_OK) {
-        ehr_batch_destroy(batch);
+    if (batch == NULL || ehr_step_idempotency(req, batch) != NGX_OK) {
         return NULL;
     }
 
@@ -104,7 +103,6 @@ ehr_account_send(ehr_request_t *req, ehr_new_account_t *account,
     if (ehr_answer_keep(req, batch, (char *) account->answer.data)
         != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 

@@ -78,14 +78,11 @@ ehr_login_start(ehr_request_t *req, ehr_audience_t audience)
     }
 
     batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_SYSTEM);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
 
-    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_LOGIN_FIND], 1, &index)
-        != NGX_OK)
+    if (batch == NULL
+        || ehr_batch_add(batch, ehr_queries[EHR_QUERY_LOGIN_FIND], 1, &index)
+           != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 
@@ -265,11 +262,6 @@ ehr_login_record(ehr_request_t *req, ehr_login_t *login)
     ngx_memcpy(req->who.session_text, login->session_text,
                sizeof(login->session_text));
 
-    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_SYSTEM);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
-
     ngx_memzero(params, sizeof(params));
     params[0].value = (char *) login->session_text;
     params[1].value = (char *) login->id.data;
@@ -288,10 +280,12 @@ ehr_login_record(ehr_request_t *req, ehr_login_t *login)
                             &req->http->headers_in.user_agent->value)
                       : NULL;
 
-    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_LOGIN_RECORD], 9, params)
-        != NGX_OK)
+    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_SYSTEM);
+
+    if (batch == NULL
+        || ehr_batch_add(batch, ehr_queries[EHR_QUERY_LOGIN_RECORD], 9, params)
+           != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 
@@ -345,15 +339,12 @@ ehr_login_refuse(ehr_request_t *req, ehr_login_t *login)
     ehr_metrics_count(ehr_worker.shared, EHR_COUNT_LOGIN_FAILURES, 1);
 
     batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_SYSTEM);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
 
-    if (ehr_account_audit(batch, "LOGIN_FAILED", "users",
-                          login->id.len ? (char *) login->id.data : NULL)
-        != NGX_OK)
+    if (batch == NULL
+        || ehr_account_audit(batch, "LOGIN_FAILED", "users",
+                             login->id.len ? (char *) login->id.data : NULL)
+           != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 

@@ -63,14 +63,11 @@ ehr_register_save(ehr_request_t *req, ehr_new_account_t *account,
     account->answer.len = p - 1 - account->answer.data;
 
     batch = ehr_account_begin(req, account);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
 
-    if (ehr_register_add_user(req, account, hash, batch) != NGX_OK
+    if (batch == NULL
+        || ehr_register_add_user(req, account, hash, batch) != NGX_OK
         || ehr_register_add_patient(req, account, batch) != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 

@@ -71,11 +71,6 @@ ehr_refresh_start(ehr_request_t *req, ehr_audience_t audience)
     refresh->audience = audience;
     req->state = refresh;
 
-    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_SYSTEM);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
-
     ngx_memzero(params, sizeof(params));
     params[0].value = (char *) hash;
     params[0].len = 32;
@@ -88,11 +83,13 @@ ehr_refresh_start(ehr_request_t *req, ehr_audience_t audience)
     params[4].value = (char *) refresh->tokens.refresh_interval;
     params[5].value = (char *) refresh->tokens.access_interval;
 
-    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_SESSION_REFRESH], 6,
-                      params)
-        != NGX_OK)
+    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_SYSTEM);
+
+    if (batch == NULL
+        || ehr_batch_add(batch, ehr_queries[EHR_QUERY_SESSION_REFRESH], 6,
+                         params)
+           != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 
@@ -223,26 +220,23 @@ ehr_session_end(ehr_request_t *req, const char *session, const char *reason,
     ehr_batch_t  *batch;
     ehr_param_t   params[2];
 
-    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
-
     ngx_memzero(params, sizeof(params));
     params[0].value = all ? NULL : session;
     params[1].value = reason;
 
     /* the actor sees and ends only own sessions, whatever the scope */
 
-    if (ehr_batch_add(batch,
-                      ehr_queries[all ? EHR_QUERY_SESSION_END_ALL
-                                      : EHR_QUERY_SESSION_END],
-                      2, params)
-        != NGX_OK
+    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
+
+    if (batch == NULL
+        || ehr_batch_add(batch,
+                         ehr_queries[all ? EHR_QUERY_SESSION_END_ALL
+                                         : EHR_QUERY_SESSION_END],
+                         2, params)
+           != NGX_OK
         || (all && ehr_account_audit(batch, "LOGOUT", "sessions", NULL)
                    != NGX_OK))
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 

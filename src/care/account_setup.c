@@ -104,14 +104,11 @@ ehr_setup_save(ehr_request_t *req, ehr_new_account_t *account,
     account->answer.len = p - 1 - account->answer.data;
 
     batch = ehr_account_begin(req, account);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
 
-    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_SETUP], 6, params)
-        != NGX_OK)
+    if (batch == NULL
+        || ehr_batch_add(batch, ehr_queries[EHR_QUERY_SETUP], 6, params)
+           != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 

@@ -51,14 +51,11 @@ ehr_user_save(ehr_request_t *req, ehr_new_account_t *account,
     ehr_record_t  *record = ehr_request_record(req);
 
     batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
 
-    if (ehr_record_add_checked(req, record, &account->row, batch, &id)
-        != NGX_OK)
+    if (batch == NULL
+        || ehr_record_add_checked(req, record, &account->row, batch, &id)
+           != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 
@@ -69,7 +66,6 @@ ehr_user_save(ehr_request_t *req, ehr_new_account_t *account,
     if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_PASSWORD_SET], 3, params)
         != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 

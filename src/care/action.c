@@ -79,14 +79,11 @@ ehr_action_send_made(ehr_request_t *req, ngx_uint_t query,
     ehr_param_t   params[EHR_ACTION_PARAMS];
 
     batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
 
-    if (ehr_record_new_id(req, &id) != NGX_OK
+    if (batch == NULL
+        || ehr_record_new_id(req, &id) != NGX_OK
         || ehr_step_idempotency(req, batch) != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 
@@ -96,7 +93,6 @@ ehr_action_send_made(ehr_request_t *req, ngx_uint_t query,
         || ehr_record_add_made(req, ehr_request_record(req), &id, batch)
            != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 
@@ -135,20 +131,17 @@ ehr_action_alter(ehr_request_t *req, ngx_uint_t query, int versioned)
         return rc == NGX_DONE ? NGX_OK : NGX_ERROR;
     }
 
-    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
-
     n = ehr_action_params(req, req->nparams ? &req->params[0] : NULL,
                           versioned, &values, params);
 
-    if (n == 0
+    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
+
+    if (batch == NULL
+        || n == 0
         || ehr_batch_add(batch, ehr_queries[query], n, params) != NGX_OK
         || ehr_batch_add(batch, record->statements[EHR_SQL_READ], 1, params)
            != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 
@@ -189,15 +182,13 @@ ehr_action_show(ehr_request_t *req, ngx_uint_t query, const char *table,
     shown->table = table;
     req->state = shown;
 
-    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
-
     n = ehr_action_params(req, NULL, 0, &values, params);
 
-    if (ehr_batch_add(batch, ehr_queries[query], n, params) != NGX_OK) {
-        ehr_batch_destroy(batch);
+    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
+
+    if (batch == NULL
+        || ehr_batch_add(batch, ehr_queries[query], n, params) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

@@ -128,17 +128,13 @@ ehr_admission_send(ehr_request_t *req)
     ehr_admission_t  *admission = req->state;
 
     batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        ehr_bed_drop(admission);
-        return NGX_ERROR;
-    }
 
-    if ((admission->creates && ehr_step_idempotency(req, batch) != NGX_OK)
+    if (batch == NULL
+        || (admission->creates && ehr_step_idempotency(req, batch) != NGX_OK)
         || ehr_admission_add(req, batch) != NGX_OK
         || ehr_admission_add_rows(req, batch) != NGX_OK)
     {
         ehr_bed_drop(admission);
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 

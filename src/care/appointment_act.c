@@ -15,18 +15,15 @@ ehr_appointment_act(ehr_request_t *req, ehr_statement_t *statement,
     ehr_batch_t  *batch;
 
     batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
 
-    if (ehr_record_expected(req, &params[1]) != NGX_OK
+    if (batch == NULL
+        || ehr_record_expected(req, &params[1]) != NGX_OK
         || ehr_batch_add(batch, statement, n, params) != NGX_OK
         || ehr_batch_add(batch,
                          ehr_request_record(req)->statements[EHR_SQL_READ],
                          1, params)
            != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 

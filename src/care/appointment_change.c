@@ -245,7 +245,6 @@ ehr_change_look(ehr_request_t *req, ehr_change_t *change)
                          params)
            != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 
@@ -343,14 +342,8 @@ ehr_change_send(ehr_request_t *req, ehr_change_t *change)
 
     batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
 
-    if (batch == NULL) {
+    if (batch == NULL || ehr_change_add(req, change, batch) != NGX_OK) {
         ehr_booking_drop(booking);
-        return NGX_ERROR;
-    }
-
-    if (ehr_change_add(req, change, batch) != NGX_OK) {
-        ehr_booking_drop(booking);
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 

@@ -25,17 +25,15 @@ ehr_bed_status(ehr_request_t *req)
         return rc == NGX_DONE ? NGX_OK : NGX_ERROR;
     }
 
-    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
-
     ngx_memzero(&id, sizeof(ehr_param_t));
     id.value = (char *) req->params[0].data;
 
     n = ehr_action_params(req, &req->params[0], 1, &values, params);
 
-    if (n == 0
+    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
+
+    if (batch == NULL
+        || n == 0
         || ehr_batch_add(batch, ehr_queries[EHR_QUERY_BED_STATUS], n, params)
            != NGX_OK
         || ehr_batch_add(batch, ehr_queries[EHR_QUERY_BED_WARDS], 1, &id)
@@ -43,7 +41,6 @@ ehr_bed_status(ehr_request_t *req)
         || ehr_batch_add(batch, record->statements[EHR_SQL_READ], 1, &id)
            != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 

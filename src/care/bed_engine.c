@@ -303,7 +303,6 @@ ehr_bed_send(ehr_request_t *req, ehr_admission_t *admission,
         act = ngx_palloc(batch->pool, sizeof(ehr_engine_uuid_t));
         if (act == NULL) {
             ehr_bed_drop(admission);
-            ehr_batch_destroy(batch);
             return NGX_ERROR;
         }
 

@@ -127,7 +127,6 @@ ehr_expected_ask(ehr_request_t *req, ehr_admission_t *admission)
                       EHR_EXPECTED_NAMES, params)
         != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 

@@ -95,7 +95,7 @@ ngx_int_t ehr_booking_time(ehr_request_t *req, ehr_booking_t *booking,
 ngx_int_t ehr_booking_claim(ehr_request_t *req, ehr_booking_t *booking);
 
 /* Sends the batch of a booking; whatever becomes of request and batch, the
- * claim is settled.  NGX_ERROR: it was destroyed. */
+ * claim is settled. */
 ngx_int_t ehr_booking_send(ehr_request_t *req, ehr_booking_t *booking,
     ehr_batch_t *batch, ehr_step_pt step);
 

@@ -307,7 +307,6 @@ ehr_booking_send(ehr_request_t *req, ehr_booking_t *booking,
         act = ngx_palloc(batch->pool, sizeof(ehr_engine_uuid_t));
         if (act == NULL) {
             ehr_booking_drop(booking);
-            ehr_batch_destroy(batch);
             return NGX_ERROR;
         }
 

@@ -160,7 +160,6 @@ ehr_booking_ask_others(ehr_request_t *req, const ehr_slot_wish_t *wish)
     batch->writes = 0;
 
     if (ehr_slot_add_first(wish, batch) != NGX_OK) {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 

@@ -51,16 +51,11 @@ ehr_booking_make(ehr_request_t *req, ehr_booking_t *booking,
 
     batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
 
-    if (batch == NULL) {
-        ehr_booking_drop(booking);
-        return NGX_ERROR;
-    }
-
-    if (ehr_step_idempotency(req, batch) != NGX_OK
+    if (batch == NULL
+        || ehr_step_idempotency(req, batch) != NGX_OK
         || act->add(req, booking, values, batch) != NGX_OK)
     {
         ehr_booking_drop(booking);
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 
@@ -113,12 +108,8 @@ ehr_booking_look_up(ehr_request_t *req, const ehr_booking_act_t *act)
     ehr_batch_t  *batch;
 
     batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
 
-    if (ehr_step_idempotency(req, batch) != NGX_OK) {
-        ehr_batch_destroy(batch);
+    if (batch == NULL || ehr_step_idempotency(req, batch) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -85,18 +85,15 @@ ehr_calendar_appointment(ehr_request_t *req)
     answer->links = ehr_calendar_wants_links(req, &query);
     req->state = answer;
 
-    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
-
     ngx_memzero(&id, sizeof(ehr_param_t));
     id.value = (char *) req->params[0].data;
 
-    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_CALENDAR_EVENT], 1, &id)
-        != NGX_OK)
+    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
+
+    if (batch == NULL
+        || ehr_batch_add(batch, ehr_queries[EHR_QUERY_CALENDAR_EVENT], 1, &id)
+           != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 

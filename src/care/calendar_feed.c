@@ -127,14 +127,11 @@ ehr_calendar_feed_create(ehr_request_t *req)
     req->state = feed;
 
     batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
 
-    if (ehr_step_idempotency(req, batch) != NGX_OK
+    if (batch == NULL
+        || ehr_step_idempotency(req, batch) != NGX_OK
         || ehr_feed_add_create(req, feed, &values, batch) != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 
@@ -288,22 +285,19 @@ ehr_calendar_feed_read(ehr_request_t *req)
     ehr_out_init(&feed->out, req->pool);
     req->state = feed;
 
-    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_SYSTEM);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
-
     ngx_memzero(&hash, sizeof(ehr_param_t));
     hash.value = (char *) feed->hash;
     hash.len = sizeof(feed->hash);
     hash.binary = 1;
 
-    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_CALENDAR_FEED_OPEN], 1,
-                      &hash)
-        != NGX_OK
+    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_SYSTEM);
+
+    if (batch == NULL
+        || ehr_batch_add(batch, ehr_queries[EHR_QUERY_CALENDAR_FEED_OPEN], 1,
+                         &hash)
+           != NGX_OK
         || ehr_feed_add_page(feed, batch) != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 
@@ -523,12 +517,8 @@ ehr_feed_next(ehr_request_t *req)
     ehr_batch_t  *batch;
 
     batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_SYSTEM);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
 
-    if (ehr_feed_add_page(feed, batch) != NGX_OK) {
-        ehr_batch_destroy(batch);
+    if (batch == NULL || ehr_feed_add_page(feed, batch) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -59,12 +59,8 @@ ehr_calendar_view(ehr_request_t *req)
     }
 
     batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
 
-    if (ehr_calendar_add(req, calendar, batch) != NGX_OK) {
-        ehr_batch_destroy(batch);
+    if (batch == NULL || ehr_calendar_add(req, calendar, batch) != NGX_OK) {
         return NGX_ERROR;
     }
 

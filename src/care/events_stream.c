@@ -144,22 +144,17 @@ ehr_stream_ask(ehr_stream_t *stream, ehr_batch_done_pt done)
     req = stream->req;
 
     batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
 
-    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_MY_PATIENTS], 0, NULL)
-        != NGX_OK)
+    if (batch == NULL
+        || ehr_batch_add(batch, ehr_queries[EHR_QUERY_MY_PATIENTS], 0, NULL)
+           != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 
     if (done == NULL) {
         return ehr_step_send(req, batch, ehr_stream_step);
     }
-
-    req->batch = batch;
 
     if (ehr_batch_submit(batch, done, stream) != NGX_OK) {
         req->batch = NULL;

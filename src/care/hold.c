@@ -119,18 +119,15 @@ ehr_hold_release(ehr_request_t *req)
     ehr_batch_t  *batch;
     ehr_param_t   token;
 
-    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
-
     ngx_memzero(&token, sizeof(ehr_param_t));
     token.value = (char *) req->params[0].data;
 
-    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_HOLD_RELEASE], 1, &token)
-        != NGX_OK)
+    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
+
+    if (batch == NULL
+        || ehr_batch_add(batch, ehr_queries[EHR_QUERY_HOLD_RELEASE], 1, &token)
+           != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 

@@ -16,20 +16,17 @@ ehr_note_sign(ehr_request_t *req)
     ehr_param_t    id;
     ehr_record_t  *record = ehr_request_record(req);
 
-    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
-
     ngx_memzero(&id, sizeof(ehr_param_t));
     id.value = (char *) req->params[0].data;
 
-    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_NOTE_SIGN], 1, &id)
-        != NGX_OK
+    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
+
+    if (batch == NULL
+        || ehr_batch_add(batch, ehr_queries[EHR_QUERY_NOTE_SIGN], 1, &id)
+           != NGX_OK
         || ehr_batch_add(batch, record->statements[EHR_SQL_READ], 1, &id)
            != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 

@@ -78,12 +78,8 @@ ehr_occupancy_show(ehr_request_t *req)
     }
 
     batch = ehr_step_begin(req, EHR_LANE_REPORTS, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
 
-    if (ehr_occupancy_add(occupancy, batch) != NGX_OK) {
-        ehr_batch_destroy(batch);
+    if (batch == NULL || ehr_occupancy_add(occupancy, batch) != NGX_OK) {
         return NGX_ERROR;
     }
 

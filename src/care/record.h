@@ -52,14 +52,13 @@ ngx_int_t ehr_record_restore(ehr_request_t *req);
 /*
  * Adds what creating a row takes: idempotency, references, the insert.  `id`
  * is set to the new row's id.  Answers by itself when the body is not valid.
- * NGX_OK (insert is the batch's last statement), NGX_DONE (answered; the
- * batch was destroyed) or NGX_ERROR (likewise destroyed).
+ * NGX_OK (insert is the batch's last statement), NGX_DONE (answered) or
+ * NGX_ERROR.
  */
 ngx_int_t ehr_record_add_create(ehr_request_t *req, ehr_record_t *record,
     json_t *body, ehr_batch_t *batch, ngx_str_t *id);
 
-/* The same from values that were checked.  NGX_ERROR: the batch is still the
- * caller's. */
+/* The same from values that were checked.  NGX_OK or NGX_ERROR. */
 ngx_int_t ehr_record_add_checked(ehr_request_t *req, ehr_record_t *record,
     const ehr_values_t *values, ehr_batch_t *batch, ngx_str_t *id);
 

@@ -66,10 +66,6 @@ ehr_record_add_create(ehr_request_t *req, ehr_record_t *record, json_t *body,
         rc = ehr_record_add_checked(req, record, &values, batch, id);
     }
 
-    if (rc != NGX_OK) {
-        ehr_batch_destroy(batch);
-    }
-
     return rc;
 }
 
@@ -253,14 +249,11 @@ ehr_record_replay(ehr_request_t *req)
     }
 
     batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
 
-    if (ehr_batch_add(batch, record->statements[EHR_SQL_REPLAY], 2, params)
-        != NGX_OK)
+    if (batch == NULL
+        || ehr_batch_add(batch, record->statements[EHR_SQL_REPLAY], 2, params)
+           != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 

@@ -103,7 +103,6 @@ ehr_list_send(ehr_request_t *req, ehr_listing_t *listing, ehr_lane_t lane,
     }
 
     if (rc != NGX_OK) {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 

@@ -148,20 +148,17 @@ ehr_record_read_alone(ehr_request_t *req)
     ehr_batch_t  *batch;
     ehr_param_t   param;
 
-    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
-
     ngx_memzero(&param, sizeof(ehr_param_t));
     param.value = (char *) ehr_record_id(req)->data;
 
-    if (ehr_batch_add(batch,
-                      ehr_request_record(req)->statements[EHR_SQL_READ],
-                      1, &param)
-        != NGX_OK)
+    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
+
+    if (batch == NULL
+        || ehr_batch_add(batch,
+                         ehr_request_record(req)->statements[EHR_SQL_READ],
+                         1, &param)
+           != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 

@@ -54,13 +54,11 @@ ehr_record_write(ehr_request_t *req, ehr_write_t write)
     }
 
     batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
 
-    if (ehr_record_add_references(req, record, &values,
-                                  (char *) ehr_record_id(req)->data, batch)
-        != NGX_OK
+    if (batch == NULL
+        || ehr_record_add_references(req, record, &values,
+                                     (char *) ehr_record_id(req)->data, batch)
+           != NGX_OK
         || ehr_record_expected(req, &versions) != NGX_OK
         || ehr_record_add_update(req, record, ehr_record_id(req),
                                  versions.value, &values, batch)
@@ -68,7 +66,6 @@ ehr_record_write(ehr_request_t *req, ehr_write_t write)
         || ehr_record_add_by_id(req, record, EHR_SQL_EXPLAIN, batch)
            != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 
@@ -230,21 +227,18 @@ ehr_record_delete(ehr_request_t *req)
     ehr_param_t    params[2];
     ehr_record_t  *record = ehr_request_record(req);
 
-    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
-
     ngx_memzero(params, sizeof(params));
     params[0].value = (char *) ehr_record_id(req)->data;
 
-    if (ehr_record_expected(req, &params[1]) != NGX_OK
+    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
+
+    if (batch == NULL
+        || ehr_record_expected(req, &params[1]) != NGX_OK
         || ehr_batch_add(batch, record->statements[EHR_SQL_DELETE], 2, params)
            != NGX_OK
         || ehr_record_add_by_id(req, record, EHR_SQL_EXPLAIN, batch)
            != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 
@@ -271,12 +265,10 @@ ehr_record_restore(ehr_request_t *req)
     ehr_record_t  *record = ehr_request_record(req);
 
     batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
 
-    if (ehr_record_add_by_id(req, record, EHR_SQL_RESTORE, batch) != NGX_OK) {
-        ehr_batch_destroy(batch);
+    if (batch == NULL
+        || ehr_record_add_by_id(req, record, EHR_SQL_RESTORE, batch) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

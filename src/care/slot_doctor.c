@@ -221,19 +221,16 @@ ehr_slots_ask_days(ehr_request_t *req, ehr_slots_t *slots,
     *p++ = '}';
     *p = '\0';
 
-    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
-
     ngx_memzero(params, sizeof(params));
     params[0].value = (char *) list;
     params[1].value = slots->wish.date;
 
-    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_SLOT_DAYS], 2, params)
-        != NGX_OK)
+    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
+
+    if (batch == NULL
+        || ehr_batch_add(batch, ehr_queries[EHR_QUERY_SLOT_DAYS], 2, params)
+           != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 
@@ -274,11 +271,6 @@ ehr_slots_ask(ehr_request_t *req, ehr_slots_t *slots)
     ehr_param_t       params[5];
     ehr_slot_wish_t  *wish = &slots->wish;
 
-    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
-
     *ehr_slot_instant_print(from, wish->from) = '\0';
     *ehr_slot_instant_print(to, wish->to) = '\0';
     *ngx_sprintf(minutes, "%ui", wish->minutes) = '\0';
@@ -290,13 +282,15 @@ ehr_slots_ask(ehr_request_t *req, ehr_slots_t *slots)
     params[3].value = wish->date;
     params[4].value = wish->minutes ? (char *) minutes : NULL;
 
-    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_DOCTOR_FIND], 1, params)
-        != NGX_OK
+    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
+
+    if (batch == NULL
+        || ehr_batch_add(batch, ehr_queries[EHR_QUERY_DOCTOR_FIND], 1, params)
+           != NGX_OK
         || ehr_batch_add(batch, ehr_queries[EHR_QUERY_SLOTS_OF_DOCTOR], 5,
                          params)
            != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 

@@ -126,12 +126,8 @@ ehr_slots_first_ask(ehr_request_t *req, const ehr_slot_wish_t *wish)
     ehr_batch_t  *batch;
 
     batch = ehr_step_begin(req, EHR_LANE_REPORTS, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
 
-    if (ehr_slot_add_first(wish, batch) != NGX_OK) {
-        ehr_batch_destroy(batch);
+    if (batch == NULL || ehr_slot_add_first(wish, batch) != NGX_OK) {
         return NGX_ERROR;
     }
 

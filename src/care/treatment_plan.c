@@ -56,7 +56,6 @@ ehr_treatment_plan_of_appointment(ehr_request_t *req)
     if (statement == NULL
         || ehr_batch_add(batch, statement, 2, params) != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 

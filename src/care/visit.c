@@ -38,15 +38,12 @@ ehr_notification_read_all(ehr_request_t *req)
     ehr_batch_t  *batch;
 
     batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
 
-    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_NOTIFICATION_READ_ALL], 0,
-                      NULL)
-        != NGX_OK)
+    if (batch == NULL
+        || ehr_batch_add(batch, ehr_queries[EHR_QUERY_NOTIFICATION_READ_ALL],
+                         0, NULL)
+           != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
 

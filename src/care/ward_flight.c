@@ -212,11 +212,6 @@ ehr_flight_send(ehr_flight_t *flight, ehr_request_t *req)
     flight->version = ehr_board_version(&flight->ward);
     flight->since = ngx_current_msec;
 
-    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
-    }
-
     *ehr_uuid_print(ward, &flight->ward) = '\0';
 
     ngx_memzero(params, sizeof(params));
@@ -225,12 +220,17 @@ ehr_flight_send(ehr_flight_t *flight, ehr_request_t *req)
     params[2].value = (flight->sees & EHR_BOARD_DETAILS) ? "t" : "f";
     params[3].value = (flight->sees & EHR_BOARD_ALLERGIES) ? "t" : "f";
 
-    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_WARD_BOARD], 4, params)
-        != NGX_OK)
+    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
+
+    if (batch == NULL
+        || ehr_batch_add(batch, ehr_queries[EHR_QUERY_WARD_BOARD], 4, params)
+           != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NGX_ERROR;
     }
+
+    /* from here on it is not the request's, which may be gone before it */
+    req->batch = NULL;
 
     /* HEAD asks for as much as GET */
     batch->writes = 0;

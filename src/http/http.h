@@ -191,7 +191,7 @@ struct ehr_request_s {
     ngx_str_t               key;            /* Idempotency-Key, or empty */
 
     /* what is under way; at most one of them */
-    ehr_batch_t            *batch;
+    ehr_batch_t            *batch;          /* begun or sent */
     ehr_step_pt             step;
     ehr_step_pt             failed;         /* instead of ehr_step_failed() */
     ehr_password_job_t     *job;
@@ -341,8 +341,9 @@ ngx_int_t ehr_reply_header(ehr_request_t *req, const char *name,
 
 /* A batch whose first statement (position 0) sets who acts (nobody, unless
  * signed in) and what the batch reaches: as far as the actor does, or, for
- * login, registration and the like, as far as the system.  NULL without
- * memory. */
+ * login, registration and the like, as far as the system.  It is req->batch:
+ * whatever is not sent goes with the request, so that nobody destroys it.  NULL
+ * without memory. */
 typedef enum { EHR_AS_ACTOR, EHR_AS_SYSTEM } ehr_as_t;
 
 ehr_batch_t *ehr_step_begin(ehr_request_t *req, ehr_lane_t lane, ehr_as_t as);
@@ -374,8 +375,8 @@ void ehr_answer_failed(ehr_request_t *req, ehr_batch_t *batch);
 /*
  * Submits; step(req, batch) is called when everything is committed.  When the
  * database refused, req->failed, or else ehr_step_failed(), answers; when it
- * is away, or the outcome is unknown, 503 is answered here.  NGX_OK: a reply
- * was or will be given; the batch is not the caller's any more in any case.
+ * is away, or the outcome is unknown, 503 is answered here.  Always NGX_OK: a
+ * reply was or will be given.
  */
 ngx_int_t ehr_step_send(ehr_request_t *req, ehr_batch_t *batch,
     ehr_step_pt step);

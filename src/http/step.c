@@ -193,13 +193,14 @@ ehr_step_begin(ehr_request_t *req, ehr_lane_t lane, ehr_as_t as)
         return NULL;
     }
 
+    req->batch = batch;
+
     batch->writes = (req->http->method
                      & (NGX_HTTP_POST|NGX_HTTP_PUT|NGX_HTTP_PATCH
                         |NGX_HTTP_DELETE)) ? 1 : 0;
 
     if (batch->writes) {
         if (ehr_request_context(req, &context) != NGX_OK) {
-            ehr_batch_destroy(batch);
             return NULL;
         }
 
@@ -211,7 +212,6 @@ ehr_step_begin(ehr_request_t *req, ehr_lane_t lane, ehr_as_t as)
                                          : EHR_QUERY_BEGIN], 3, params)
         != NGX_OK)
     {
-        ehr_batch_destroy(batch);
         return NULL;
     }
 
@@ -310,21 +310,13 @@ ehr_step_send(ehr_request_t *req, ehr_batch_t *batch, ehr_step_pt step)
     ngx_int_t  rc;
 
     req->step = step;
-    req->batch = batch;
 
     rc = ehr_batch_submit(batch, ehr_step_done, req);
 
-    if (rc == NGX_OK) {
-        return NGX_OK;
+    if (rc != NGX_OK) {
+        req->batch = NULL;
+        ehr_step_away(req, rc);
     }
-
-    req->batch = NULL;
-
-    if (rc == NGX_ERROR) {
-        return NGX_ERROR;
-    }
-
-    ehr_step_away(req, rc);
 
     return NGX_OK;
 }
