@@ -3,8 +3,8 @@
 # afterwards nor change what it signed before.
 
 use EHR::Test;
+use EHR::Test::AuditLog;
 use EHR::Test::Chaos;
-use Digest::SHA qw(hmac_sha256_hex);
 
 my $env = chaos_environment(name => 'audit-keys');
 my $other = EHR::Test::Environment->beside($env, name => 'second');
@@ -141,7 +141,8 @@ my $row = sub { my ($key, $version) = @_;
     return "INSERT INTO ehr.audit_log (request_id, actor_id, at, ip,
         user_agent, method, route, mac, action, entity) VALUES ("
         . join(', ', map { "'$_'" } @signed,
-        ($version > 1 ? "$version:" : '') . mac($key, $version, @signed))
+        ($version > 1 ? "$version:" : '')
+            . audit_mac($key, $version, @signed))
         . ", 'READ', 'patients')" };
 
 my $by_retired =
@@ -330,12 +331,6 @@ sub tampered {
 
 # -- what sql/README.md says --------------------------------------------------
 
-sub mac {
-    my ($key, $version, @lines) = @_;
-    return hmac_sha256_hex(join("\n", $version > 1 ? $version : (), @lines),
-        $key);
-}
-
 sub cut {
     my ($from) = @_;
     return "DELETE FROM ehr.audit_log WHERE xid >= (SELECT from_xid
@@ -354,8 +349,8 @@ sub seal_on {
 
     $do->("DELETE FROM ehr.audit_seals WHERE segment > $after");
     my ($to, $low, $high, $rows, $digests) = split /\t/, $do->(
-        digests("xid >= $from")) =~ s/\n//r;
-    my $mac = mac($key, $version, $segment, $from, $to, $rows, $previous,
+        segment_sql("xid >= $from")) =~ s/\n//r;
+    my $mac = audit_mac($key, $version, $segment, $from, $to, $rows, $previous,
         $version > 1 ? $oldest : (), $digests);
     my $takes_over = $option{takes_over} ? "'$option{takes_over}'" : 'NULL';
     $do->("INSERT INTO ehr.audit_seals (segment, from_xid, to_xid, first_seq,
@@ -374,23 +369,10 @@ sub rewrite {
         SELECT from_xid, to_xid, previous_mac FROM ehr.audit_seals
             WHERE segment = $segment") =~ s/\n//r;
     my (undef, undef, undef, $rows, $digests) = split /\t/, $do->(
-        digests("xid >= $from AND xid < $end")) =~ s/\n//r;
-    my $mac = mac($old, 1, $segment, $from, $end, $rows, $previous, $digests);
+        segment_sql("xid >= $from AND xid < $end")) =~ s/\n//r;
+    my $mac = audit_mac($old, 1, $segment, $from, $end, $rows, $previous,
+        $digests);
 
     $do->("UPDATE ehr.audit_seals SET digests = '\\x$digests', mac = '$mac'
         WHERE segment = $segment");
-}
-
-sub digests {
-    my ($which) = @_;
-    return <<"SQL";
-SELECT max(xid) + 1, min(seq), max(seq), count(*),
-       encode(string_agg(int8send(seq) || substr(sha256(convert_to(
-           jsonb_build_array(seq, id,
-               (extract(epoch FROM created_at) * 1000000)::bigint, xid,
-               actor_id, action, entity, entity_id, patient_id, before, after,
-               request_id, ip, user_agent, method, route, at, mac)::text,
-           'UTF8')), 1, 16), ''::bytea ORDER BY seq), 'hex')
-  FROM ehr.audit_log WHERE $which
-SQL
 }

@@ -2,7 +2,7 @@
 # is proved, found and goes on after the upgrade, beside rows of many reads.
 
 use EHR::Test;
-use Digest::SHA qw(hmac_sha256_hex);
+use EHR::Test::AuditLog;
 use Time::HiRes qw(sleep time);
 
 my $env = EHR::Test::Environment->start(name => 'audit-upgrade',
@@ -10,7 +10,7 @@ my $env = EHR::Test::Environment->start(name => 'audit-upgrade',
 my ($actor, $patient) = map { "7f3b7d1c-5f0e-4c59-9d0a-3f6f0c1e2b$_" } 11, 22;
 
 $env->make_files;
-my $key = read_file($env->key_file('audit')) =~ s/\s+$//r;
+my $key = pack 'H*', read_file($env->key_file('audit')) =~ s/\s+$//r;
 read_as_before("before-$_") for 1 .. 5;
 seal();
 my $rows = $env->sql('SELECT count(*) FROM ehr.audit_log');
@@ -64,7 +64,7 @@ sub read_as_before {
     my ($request) = @_;
     my @signed = ($request, $actor, '2026-11-21T04:38:11.000Z', '127.0.0.1',
         'Agent/1', 'GET', '/patients/{id}');
-    my $mac = hmac_sha256_hex(join("\n", @signed), pack 'H*', $key);
+    my $mac = audit_mac($key, 1, @signed);
     my $read = join '\\n', @signed, $mac, 'patients', $patient, $patient;
 
     $env->sql_app("BEGIN; SET LOCAL ehr.scope = 'system';
@@ -76,18 +76,10 @@ sub seal {
     my ($before, $from, $previous) = @{ ($env->rows("SELECT segment, to_xid, mac
         FROM ehr.audit_seals UNION ALL SELECT 0, 0, '' ORDER BY 1 DESC"))[0] };
     my $segment = $before + 1;
-    my ($to, $first, $last, $rows, $digests) = @{ ($env->rows(<<"SQL"))[0] };
-SELECT max(xid) + 1, min(seq), max(seq), count(*),
-       encode(string_agg(int8send(seq) || substr(sha256(convert_to(
-           jsonb_build_array(seq, id,
-               (extract(epoch FROM created_at) * 1000000)::bigint, xid,
-               actor_id, action, entity, entity_id, patient_id, before, after,
-               request_id, ip, user_agent, method, route, at, mac)::text,
-           'UTF8')), 1, 16), ''::bytea ORDER BY seq), 'hex')
-  FROM ehr.audit_log WHERE xid >= $from
-SQL
-    my $mac = hmac_sha256_hex(join("\n", $segment, $from, $to, $rows, $previous,
-        $digests), pack 'H*', $key);
+    my ($to, $first, $last, $rows, $digests) =
+        @{ ($env->rows(segment_sql("xid >= $from")))[0] };
+    my $mac = audit_mac($key, 1, $segment, $from, $to, $rows, $previous,
+        $digests);
 
     $env->sql_app("BEGIN; SET LOCAL ehr.scope = 'system';
         INSERT INTO ehr.audit_seals (segment, from_xid, to_xid, first_seq,
