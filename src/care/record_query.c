@@ -45,8 +45,6 @@ static ngx_int_t ehr_list_value(ehr_request_t *req, const ehr_field_t *field,
     ehr_argument_t *argument, ehr_value_t *value);
 static ngx_int_t ehr_list_several(ehr_request_t *req,
     const ehr_field_t *field, ehr_argument_t *argument, ehr_value_t *value);
-static ngx_int_t ehr_list_refuse(ehr_request_t *req, const u_char *name,
-    ngx_int_t message);
 static ngx_int_t ehr_list_default_sort(ehr_request_t *req,
     ehr_listing_t *listing);
 
@@ -68,18 +66,6 @@ static const ehr_list_word_t  ehr_list_words[] = {
 };
 
 
-/* Answers 400 with the parameter's name. */
-
-static ngx_int_t
-ehr_list_refuse(ehr_request_t *req, const u_char *name, ngx_int_t message)
-{
-    ehr_reply_field(req, NGX_HTTP_BAD_REQUEST, (const char *) name,
-                    (ehr_message_t) message);
-
-    return NGX_DONE;
-}
-
-
 ngx_int_t
 ehr_list_parse(ehr_request_t *req, ehr_listing_t *listing)
 {
@@ -89,12 +75,6 @@ ehr_list_parse(ehr_request_t *req, ehr_listing_t *listing)
     ehr_argument_t  *argument;
 
     rc = ehr_query_parse(req, &arguments);
-
-    if (rc == NGX_DECLINED) {
-        ehr_reply_message(req, NGX_HTTP_BAD_REQUEST,
-                          EHR_MESSAGE_MALFORMED_REQUEST);
-        return NGX_DONE;
-    }
 
     if (rc == NGX_OK) {
         rc = ehr_record_parse_fields(req, listing->record, arguments,
@@ -115,8 +95,8 @@ ehr_list_parse(ehr_request_t *req, ehr_listing_t *listing)
                               argument[i].name.len)
                    == 0)
             {
-                return ehr_list_refuse(req, argument[i].name.data,
-                                       EHR_MESSAGE_PARAMETER_REPEATED);
+                return ehr_query_refuse(req, argument[i].name.data,
+                                        EHR_MESSAGE_PARAMETER_REPEATED);
             }
         }
 
@@ -165,8 +145,8 @@ ehr_list_take_limit(ehr_request_t *req, ehr_listing_t *listing,
     limit = ngx_atoi(argument->value.data, argument->value.len);
 
     if (limit < 1 || limit > EHR_LIST_MOST) {
-        return ehr_list_refuse(req, argument->name.data,
-                               EHR_MESSAGE_LIMIT_INVALID);
+        return ehr_query_refuse(req, argument->name.data,
+                                EHR_MESSAGE_LIMIT_INVALID);
     }
 
     listing->limit = limit;
@@ -195,8 +175,8 @@ ehr_list_take_sort(ehr_request_t *req, ehr_listing_t *listing,
         || (ehr_record_readable(req, listing->record)
             & ((uint64_t) 1 << field)) == 0)
     {
-        return ehr_list_refuse(req, argument->name.data,
-                               EHR_MESSAGE_SORT_UNKNOWN);
+        return ehr_query_refuse(req, argument->name.data,
+                                EHR_MESSAGE_SORT_UNKNOWN);
     }
 
     listing->list.sort = field;
@@ -315,8 +295,8 @@ ehr_list_take_deleted(ehr_request_t *req, ehr_listing_t *listing,
     }
 
     if (listing->record->resource->flags & EHR_NO_DELETE) {
-        return ehr_list_refuse(req, argument->name.data,
-                               EHR_MESSAGE_PARAMETER_UNKNOWN);
+        return ehr_query_refuse(req, argument->name.data,
+                                EHR_MESSAGE_PARAMETER_UNKNOWN);
     }
 
     if (ehr_list_flag(req, argument, &flag) != NGX_OK) {
@@ -363,8 +343,8 @@ ehr_list_take_cursor(ehr_request_t *req, ehr_listing_t *listing,
                 || cursor->sort != listing->list.sort
                 || cursor->descending != listing->list.descending))
         {
-            return ehr_list_refuse(req, (u_char *) "cursor",
-                                   EHR_MESSAGE_CURSOR_INVALID);
+            return ehr_query_refuse(req, (u_char *) "cursor",
+                                    EHR_MESSAGE_CURSOR_INVALID);
         }
 
         return NGX_OK;
@@ -375,8 +355,8 @@ ehr_list_take_cursor(ehr_request_t *req, ehr_listing_t *listing,
     rc = ehr_cursor_parse(req, listing->record, &argument->value, cursor);
 
     return (rc == NGX_DECLINED)
-           ? ehr_list_refuse(req, argument->name.data,
-                             EHR_MESSAGE_CURSOR_INVALID)
+           ? ehr_query_refuse(req, argument->name.data,
+                              EHR_MESSAGE_CURSOR_INVALID)
            : rc;
 }
 
@@ -396,8 +376,8 @@ ehr_list_take_ranking(ehr_request_t *req, ehr_listing_t *listing,
         }
 
         if (listing->list.ranking >= 0) {
-            return ehr_list_refuse(req, argument->name.data,
-                                   EHR_MESSAGE_PARAMETER_REPEATED);
+            return ehr_query_refuse(req, argument->name.data,
+                                    EHR_MESSAGE_PARAMETER_REPEATED);
         }
 
         listing->list.ranking = i;
@@ -405,16 +385,16 @@ ehr_list_take_ranking(ehr_request_t *req, ehr_listing_t *listing,
         /* an empty search would find, and rank, everybody */
 
         if (argument->value.len == 0) {
-            return ehr_list_refuse(req, argument->name.data,
-                                   rankings[i].is_position
-                                   ? EHR_MESSAGE_POSITION_INVALID
-                                   : EHR_MESSAGE_FIELD_REQUIRED);
+            return ehr_query_refuse(req, argument->name.data,
+                                    rankings[i].is_position
+                                    ? EHR_MESSAGE_POSITION_INVALID
+                                    : EHR_MESSAGE_FIELD_REQUIRED);
         }
 
         if (rankings[i].is_position) {
             if (!ehr_is_position((char *) argument->value.data)) {
-                return ehr_list_refuse(req, argument->name.data,
-                                       EHR_MESSAGE_POSITION_INVALID);
+                return ehr_query_refuse(req, argument->name.data,
+                                        EHR_MESSAGE_POSITION_INVALID);
             }
 
             listing->ranking.text = (char *) argument->value.data;
@@ -501,8 +481,8 @@ ehr_list_take_field(ehr_request_t *req, ehr_listing_t *listing,
                                    listing->to, &listing->list.to);
     }
 
-    return ehr_list_refuse(req, argument->name.data,
-                           EHR_MESSAGE_PARAMETER_UNKNOWN);
+    return ehr_query_refuse(req, argument->name.data,
+                            EHR_MESSAGE_PARAMETER_UNKNOWN);
 }
 
 
@@ -522,8 +502,8 @@ ehr_list_take_bound(ehr_request_t *req, ehr_listing_t *listing,
         || (ehr_record_readable(req, listing->record) & ((uint64_t) 1 << i))
            == 0)
     {
-        return ehr_list_refuse(req, argument->name.data,
-                               EHR_MESSAGE_PARAMETER_UNKNOWN);
+        return ehr_query_refuse(req, argument->name.data,
+                                EHR_MESSAGE_PARAMETER_UNKNOWN);
     }
 
     field = listing->record->fields->fields[i];
@@ -541,8 +521,8 @@ ehr_list_default_sort(ehr_request_t *req, ehr_listing_t *listing)
     if (listing->list.sort >= 0) {
         return (listing->list.ranking < 0)
                ? NGX_OK
-               : ehr_list_refuse(req, (u_char *) "sort",
-                                 EHR_MESSAGE_SORT_WITH_RANKING);
+               : ehr_query_refuse(req, (u_char *) "sort",
+                                  EHR_MESSAGE_SORT_WITH_RANKING);
     }
 
     if (sort == NULL) {

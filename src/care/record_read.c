@@ -54,9 +54,8 @@ ehr_record_parse_fields(ehr_request_t *req, ehr_record_t *record,
         field = ehr_field_index(record->fields, (char *) p, comma - p);
 
         if (field < 0 || (record->shown & ((uint64_t) 1 << field)) == 0) {
-            ehr_reply_field(req, NGX_HTTP_BAD_REQUEST, "fields",
-                            EHR_MESSAGE_FIELD_UNKNOWN);
-            return NGX_DONE;
+            return ehr_query_refuse(req, argument->name.data,
+                                    EHR_MESSAGE_FIELD_UNKNOWN);
         }
 
         wanted |= (uint64_t) 1 << field;
@@ -83,12 +82,6 @@ ehr_record_fields(ehr_request_t *req, ehr_record_t *record)
 
     rc = ehr_query_parse(req, &arguments);
 
-    if (rc == NGX_DECLINED) {
-        ehr_reply_message(req, NGX_HTTP_BAD_REQUEST,
-                        EHR_MESSAGE_MALFORMED_REQUEST);
-        return NGX_DONE;
-    }
-
     if (rc == NGX_OK) {
         rc = ehr_record_parse_fields(req, record, arguments, &mask);
     }
@@ -101,10 +94,8 @@ ehr_record_fields(ehr_request_t *req, ehr_record_t *record)
 
     for (i = 0; i < arguments->nelts; i++) {
         if (!argument[i].used) {
-            ehr_reply_field(req, NGX_HTTP_BAD_REQUEST,
-                            (char *) argument[i].name.data,
-                            EHR_MESSAGE_PARAMETER_UNKNOWN);
-            return NGX_DONE;
+            return ehr_query_refuse(req, argument[i].name.data,
+                                    EHR_MESSAGE_PARAMETER_UNKNOWN);
         }
     }
 

@@ -254,13 +254,16 @@ typedef struct {
 } ehr_argument_t;
 
 /* Parses the query string (application/x-www-form-urlencoded).  NGX_OK,
- * NGX_ERROR without memory, NGX_DECLINED malformed (bad escape, NUL, not
- * UTF-8, more than 64 arguments). */
+ * NGX_ERROR without memory, NGX_DONE: answered 400, it is malformed (bad
+ * escape, NUL, not UTF-8, more than 64 arguments). */
 ngx_int_t ehr_query_parse(ehr_request_t *req, ngx_array_t **arguments);
 /* Finds and marks as used; NULL if there is none.  A second one of the same
  * name is found by the caller as unused. */
 ehr_argument_t *ehr_query_take(ngx_array_t *arguments, const char *name,
     size_t len);
+/* Answers 400 with the argument's name: NGX_DONE. */
+ngx_int_t ehr_query_refuse(ehr_request_t *req, const u_char *name,
+    ehr_message_t message);
 
 
 /* -- JSON text (json_out.c) ------------------------------------------------ */

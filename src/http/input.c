@@ -12,7 +12,7 @@ static ngx_int_t ehr_query_value(ehr_request_t *req,
 static ehr_message_t ehr_query_bounds(ehr_request_t *req,
     const ehr_field_t *field, const ehr_argument_t *argument,
     const char **bound);
-static ngx_int_t ehr_query_refuse(ehr_request_t *req,
+static ngx_int_t ehr_query_refuse_value(ehr_request_t *req,
     const ehr_argument_t *argument, int message, const char *text);
 
 
@@ -71,12 +71,6 @@ ehr_request_query(ehr_request_t *req, const ehr_resource_t *input,
 
     rc = ehr_query_parse(req, &arguments);
 
-    if (rc == NGX_DECLINED) {
-        ehr_reply_message(req, NGX_HTTP_BAD_REQUEST,
-                          EHR_MESSAGE_MALFORMED_REQUEST);
-        return NGX_DONE;
-    }
-
     if (rc != NGX_OK) {
         return rc;
     }
@@ -113,13 +107,13 @@ ehr_query_value(ehr_request_t *req, const ehr_resource_t *input,
     }
 
     if (i == input->nfields) {
-        return ehr_query_refuse(req, argument, EHR_MESSAGE_PARAMETER_UNKNOWN,
-                                NULL);
+        return ehr_query_refuse(req, argument->name.data,
+                                EHR_MESSAGE_PARAMETER_UNKNOWN);
     }
 
     if (values->present & ((uint64_t) 1 << i)) {
-        return ehr_query_refuse(req, argument, EHR_MESSAGE_PARAMETER_REPEATED,
-                                NULL);
+        return ehr_query_refuse(req, argument->name.data,
+                                EHR_MESSAGE_PARAMETER_REPEATED);
     }
 
     message = ehr_validate_text(field, (char *) argument->value.data,
@@ -129,7 +123,7 @@ ehr_query_value(ehr_request_t *req, const ehr_resource_t *input,
     }
 
     if (message != EHR_MESSAGE_NONE) {
-        return ehr_query_refuse(req, argument, message, text);
+        return ehr_query_refuse_value(req, argument, message, text);
     }
 
     values->present |= (uint64_t) 1 << i;
@@ -175,8 +169,10 @@ ehr_query_bounds(ehr_request_t *req, const ehr_field_t *field,
 }
 
 
+/* Says with it the bound that is not kept, or NULL. */
+
 static ngx_int_t
-ehr_query_refuse(ehr_request_t *req, const ehr_argument_t *argument,
+ehr_query_refuse_value(ehr_request_t *req, const ehr_argument_t *argument,
     int message, const char *text)
 {
     ehr_field_errors_t  errors;

@@ -8,6 +8,7 @@
 #define EHR_MAX_ARGUMENTS  64
 
 
+static ngx_int_t ehr_query_split(ehr_request_t *req, ngx_array_t *arguments);
 static ngx_int_t ehr_query_decode(ngx_pool_t *pool, u_char *from, u_char *end,
     ngx_str_t *out);
 static ngx_int_t ehr_hex_digit(u_char c);
@@ -132,15 +133,31 @@ ehr_query_decode(ngx_pool_t *pool, u_char *from, u_char *end, ngx_str_t *out)
 ngx_int_t
 ehr_query_parse(ehr_request_t *req, ngx_array_t **arguments)
 {
+    ngx_int_t  rc;
+
+    *arguments = ngx_array_create(req->pool, 8, sizeof(ehr_argument_t));
+
+    rc = *arguments ? ehr_query_split(req, *arguments) : NGX_ERROR;
+
+    if (rc == NGX_DECLINED) {
+        ehr_reply_message(req, NGX_HTTP_BAD_REQUEST,
+                          EHR_MESSAGE_MALFORMED_REQUEST);
+        return NGX_DONE;
+    }
+
+    return rc;
+}
+
+
+/* NGX_OK, NGX_ERROR, or NGX_DECLINED: malformed. */
+
+static ngx_int_t
+ehr_query_split(ehr_request_t *req, ngx_array_t *arguments)
+{
     u_char          *p, *end, *equal, *next;
     ngx_int_t        rc;
     ngx_str_t       *args = &req->http->args;
     ehr_argument_t  *argument;
-
-    *arguments = ngx_array_create(req->pool, 8, sizeof(ehr_argument_t));
-    if (*arguments == NULL) {
-        return NGX_ERROR;
-    }
 
     end = args->data + args->len;
 
@@ -153,14 +170,14 @@ ehr_query_parse(ehr_request_t *req, ngx_array_t **arguments)
             continue;
         }
 
-        if ((*arguments)->nelts == EHR_MAX_ARGUMENTS) {
+        if (arguments->nelts == EHR_MAX_ARGUMENTS) {
             return NGX_DECLINED;
         }
 
         equal = ngx_strlchr(p, next, '=');
         equal = equal ? equal : next;
 
-        argument = ngx_array_push(*arguments);
+        argument = ngx_array_push(arguments);
         if (argument == NULL) {
             return NGX_ERROR;
         }
@@ -199,4 +216,14 @@ ehr_query_take(ngx_array_t *arguments, const char *name, size_t len)
     }
 
     return NULL;
+}
+
+
+ngx_int_t
+ehr_query_refuse(ehr_request_t *req, const u_char *name,
+    ehr_message_t message)
+{
+    ehr_reply_field(req, NGX_HTTP_BAD_REQUEST, (const char *) name, message);
+
+    return NGX_DONE;
 }
