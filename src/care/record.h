@@ -50,15 +50,10 @@ ngx_int_t ehr_record_restore(ehr_request_t *req);
 /* -- pieces for other capabilities ----------------------------------------- */
 
 /*
- * Adds what creating a row takes: idempotency, references, the insert.  `id`
- * is set to the new row's id.  Answers by itself when the body is not valid.
- * NGX_OK (insert is the batch's last statement), NGX_DONE (answered) or
- * NGX_ERROR.
+ * Adds what creating a row takes, from values that were checked: idempotency,
+ * references, the insert (the batch's last statement).  `id` is set to the new
+ * row's id.  NGX_OK or NGX_ERROR.
  */
-ngx_int_t ehr_record_add_create(ehr_request_t *req, ehr_record_t *record,
-    json_t *body, ehr_batch_t *batch, ngx_str_t *id);
-
-/* The same from values that were checked.  NGX_OK or NGX_ERROR. */
 ngx_int_t ehr_record_add_checked(ehr_request_t *req, ehr_record_t *record,
     const ehr_values_t *values, ehr_batch_t *batch, ngx_str_t *id);
 
@@ -99,10 +94,15 @@ void ehr_record_create_failed(ehr_request_t *req, ehr_batch_t *batch);
 void ehr_record_reply_row(ehr_request_t *req, ehr_record_t *record,
     PGresult *result, ngx_uint_t status, ehr_message_t message);
 
+/* Checks the body, which is a row.  NGX_OK, NGX_DONE (answered) or NGX_ERROR
+ * (record_input.c, as what follows). */
+ngx_int_t ehr_record_body(ehr_request_t *req, ehr_record_t *record,
+    ehr_write_t write, ehr_values_t *values);
+
 /*
  * Checks a body that is a row and some fields of `beside`; what is wrong is in
  * errors.  Those fields are taken out of the body.  The path's parent is put
- * into it.  NGX_OK, NGX_DONE (answered) or NGX_ERROR (record_input.c).
+ * into it.  NGX_OK, NGX_DONE (answered) or NGX_ERROR.
  */
 ngx_int_t ehr_record_input(ehr_request_t *req, ehr_record_t *record,
     ehr_write_t write, const ehr_resource_t *beside, ehr_values_t *values,

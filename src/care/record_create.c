@@ -19,54 +19,31 @@ ehr_record_create(ehr_request_t *req)
     ngx_int_t      rc;
     ngx_str_t      id;
     ehr_batch_t   *batch;
+    ehr_values_t   values;
     ehr_record_t  *record = ehr_request_record(req);
 
-    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
-    if (batch == NULL) {
-        return NGX_ERROR;
+    rc = ehr_record_parent_field(req, record, req->json);
+
+    if (rc == NGX_OK) {
+        rc = ehr_record_body(req, record, EHR_ON_CREATE, &values);
     }
 
-    rc = ehr_record_add_create(req, record, req->json, batch, &id);
     if (rc != NGX_OK) {
         return rc;
+    }
+
+    batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
+
+    if (batch == NULL
+        || ehr_record_add_checked(req, record, &values, batch, &id) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     ehr_step_share(req, batch);
     req->failed = ehr_record_create_failed;
 
     return ehr_step_send(req, batch, ehr_record_made_done);
-}
-
-
-ngx_int_t
-ehr_record_add_create(ehr_request_t *req, ehr_record_t *record, json_t *body,
-    ehr_batch_t *batch, ngx_str_t *id)
-{
-    ngx_int_t            rc;
-    ehr_values_t         values;
-    ehr_field_errors_t   errors;
-
-    rc = ehr_record_parent_field(req, record, body);
-
-    if (rc == NGX_OK) {
-        rc = ehr_validate(record->fields, body, EHR_ON_CREATE,
-                          req->who.permissions, &req->arena, &values,
-                          &errors);
-
-        if (rc == -1) {
-            ehr_reply_invalid(req, &errors);
-            rc = NGX_DONE;
-
-        } else if (rc != 0) {
-            rc = NGX_ERROR;
-        }
-    }
-
-    if (rc == NGX_OK) {
-        rc = ehr_record_add_checked(req, record, &values, batch, id);
-    }
-
-    return rc;
 }
 
 

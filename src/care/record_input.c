@@ -1,5 +1,5 @@
 /*
- * Bodies that hold a row and, beside it, fields that are no column: a new
+ * Bodies that hold a row, alone or beside fields that are no column: a new
  * account's password, the slot of an appointment.
  */
 
@@ -11,6 +11,25 @@ static ngx_int_t ehr_record_take_out(json_t *body, json_t *taken,
 static int ehr_record_check(ehr_request_t *req, const ehr_fields_t *fields,
     json_t *body, ehr_write_t write, ehr_values_t *values,
     ehr_field_errors_t *errors);
+
+
+ngx_int_t
+ehr_record_body(ehr_request_t *req, ehr_record_t *record, ehr_write_t write,
+    ehr_values_t *values)
+{
+    int                  rc;
+    ehr_field_errors_t   errors;
+
+    rc = ehr_validate(record->fields, req->json, write, req->who.permissions,
+                      &req->arena, values, &errors);
+
+    if (rc == -1) {
+        ehr_reply_invalid(req, &errors);
+        return NGX_DONE;
+    }
+
+    return (rc == 0) ? NGX_OK : NGX_ERROR;
+}
 
 
 ngx_int_t

@@ -34,23 +34,15 @@ ehr_record_patch(ehr_request_t *req)
 static ngx_int_t
 ehr_record_write(ehr_request_t *req, ehr_write_t write)
 {
-    int                  rc;
-    ehr_batch_t         *batch;
-    ehr_param_t          versions;
-    ehr_values_t         values;
-    ehr_record_t        *record = ehr_request_record(req);
-    ehr_field_errors_t   errors;
+    ngx_int_t      rc;
+    ehr_batch_t   *batch;
+    ehr_param_t    versions;
+    ehr_values_t   values;
+    ehr_record_t  *record = ehr_request_record(req);
 
-    rc = ehr_validate(record->fields, req->json, write, req->who.permissions,
-                      &req->arena, &values, &errors);
-
-    if (rc == -1) {
-        ehr_reply_invalid(req, &errors);
-        return NGX_OK;
-    }
-
-    if (rc != 0) {
-        return NGX_ERROR;
+    rc = ehr_record_body(req, record, write, &values);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     batch = ehr_step_begin(req, EHR_LANE_MAIN, EHR_AS_ACTOR);
