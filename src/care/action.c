@@ -62,7 +62,7 @@ ehr_action_make(ehr_request_t *req, ngx_uint_t query)
 
     rc = ehr_request_input(req, req->route->input, &values);
     if (rc != NGX_OK) {
-        return rc == NGX_DONE ? NGX_OK : NGX_ERROR;
+        return rc;
     }
 
     return ehr_action_send_made(req, query, &values);
@@ -128,7 +128,7 @@ ehr_action_alter(ehr_request_t *req, ngx_uint_t query, int versioned)
          ? ehr_request_input(req, req->route->input, &values) : NGX_OK;
 
     if (rc != NGX_OK) {
-        return rc == NGX_DONE ? NGX_OK : NGX_ERROR;
+        return rc;
     }
 
     n = ehr_action_params(req, req->nparams ? &req->params[0] : NULL,
@@ -171,7 +171,7 @@ ehr_action_show(ehr_request_t *req, ngx_uint_t query, const char *table,
 
     rc = ehr_action_check_query(req, &values, least, most);
     if (rc != NGX_OK) {
-        return rc == NGX_DONE ? NGX_OK : NGX_ERROR;
+        return rc;
     }
 
     shown = ngx_pcalloc(req->pool, sizeof(ehr_shown_t));

@@ -104,7 +104,7 @@ ehr_admission_act(ehr_request_t *req, ngx_uint_t query, ngx_uint_t flags)
     if (req->route->input) {
         rc = ehr_request_input(req, req->route->input, &admission->values);
         if (rc != NGX_OK) {
-            return rc == NGX_DONE ? NGX_OK : NGX_ERROR;
+            return rc;
         }
     }
 

@@ -22,7 +22,7 @@ ehr_bed_status(ehr_request_t *req)
 
     rc = ehr_request_input(req, req->route->input, &values);
     if (rc != NGX_OK) {
-        return rc == NGX_DONE ? NGX_OK : NGX_ERROR;
+        return rc;
     }
 
     ngx_memzero(&id, sizeof(ehr_param_t));
