@@ -17,26 +17,15 @@ static ngx_int_t ehr_poll_revocations(PGresult *result);
 void
 ehr_poll_access(void)
 {
-    ehr_batch_t  *batch;
+    static const ehr_task_statement_t  statements[] = {
+        { EHR_QUERY_ROLES_LOAD, 0, NULL },
+        { EHR_QUERY_REVOCATIONS, 0, NULL }
+    };
 
-    batch = ehr_housekeeping_batch(EHR_LANE_AUDIT, 0);
-
-    if (batch == NULL) {
-        ehr_task_failed(EHR_TASK_POLL);
-        return;
-    }
-
-    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_ROLES_LOAD], 0, NULL)
-        != NGX_OK
-        || ehr_batch_add(batch, ehr_queries[EHR_QUERY_REVOCATIONS], 0, NULL)
-           != NGX_OK)
+    if (ehr_housekeeping_ask(EHR_LANE_AUDIT, 0, statements, 2, ehr_poll_done,
+                             NULL)
+        != NGX_OK)
     {
-        ehr_batch_destroy(batch);
-        ehr_task_failed(EHR_TASK_POLL);
-        return;
-    }
-
-    if (ehr_housekeeping_send(batch, ehr_poll_done) != NGX_OK) {
         ehr_task_failed(EHR_TASK_POLL);
     }
 }

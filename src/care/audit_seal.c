@@ -84,9 +84,9 @@ static void
 ehr_seal_ask(ngx_uint_t query, ngx_uint_t writes, ehr_batch_done_pt done,
     ngx_uint_t n, const void *const values[])
 {
-    ngx_uint_t    i;
-    ehr_batch_t  *batch;
-    ehr_param_t   params[EHR_SEAL_VALUES];
+    ngx_uint_t            i;
+    ehr_param_t           params[EHR_SEAL_VALUES];
+    ehr_task_statement_t  statement = { query, n, params };
 
     ngx_memzero(params, sizeof(params));
 
@@ -94,20 +94,10 @@ ehr_seal_ask(ngx_uint_t query, ngx_uint_t writes, ehr_batch_done_pt done,
         params[i].value = values[i];
     }
 
-    batch = ehr_housekeeping_batch(EHR_LANE_AUDIT, writes);
-
-    if (batch == NULL) {
-        ehr_seal_over(0);
-        return;
-    }
-
-    if (ehr_batch_add(batch, ehr_queries[query], n, params) != NGX_OK) {
-        ehr_batch_destroy(batch);
-        ehr_seal_over(0);
-        return;
-    }
-
-    if (ehr_housekeeping_send(batch, done) != NGX_OK) {
+    if (ehr_housekeeping_ask(EHR_LANE_AUDIT, writes, &statement, 1, done,
+                             NULL)
+        != NGX_OK)
+    {
         ehr_seal_over(0);
     }
 }

@@ -18,26 +18,15 @@ static void ehr_beds_tick_over(ehr_counter_t how, int more);
 void
 ehr_tick_beds(void)
 {
-    ehr_batch_t  *batch;
+    static const ehr_task_statement_t  statements[] = {
+        { EHR_QUERY_BEDS_TICK, 0, NULL },
+        { EHR_QUERY_BED_OFFERS_TOLD, 0, NULL }
+    };
 
-    batch = ehr_housekeeping_batch(EHR_LANE_MAIN, 1);
-    if (batch == NULL) {
-        ehr_beds_tick_over(EHR_COUNT_BED_TICKS_FAILED, 0);
-        return;
-    }
-
-    if (ehr_batch_add(batch, ehr_queries[EHR_QUERY_BEDS_TICK], 0, NULL)
-        != NGX_OK
-        || ehr_batch_add(batch, ehr_queries[EHR_QUERY_BED_OFFERS_TOLD], 0,
-                         NULL)
-           != NGX_OK)
+    if (ehr_housekeeping_ask(EHR_LANE_MAIN, 1, statements, 2, ehr_beds_ticked,
+                             NULL)
+        != NGX_OK)
     {
-        ehr_batch_destroy(batch);
-        ehr_beds_tick_over(EHR_COUNT_BED_TICKS_FAILED, 0);
-        return;
-    }
-
-    if (ehr_housekeeping_send(batch, ehr_beds_ticked) != NGX_OK) {
         ehr_beds_tick_over(EHR_COUNT_BED_TICKS_FAILED, 0);
     }
 }

@@ -10,19 +10,20 @@
 #define EHR_CHORE_STATEMENTS  4
 
 typedef struct {
-    ehr_task_t      task;
-    ehr_lane_t      lane;
-    const char     *what;           /* for the log */
-    ngx_uint_t      n;
-    struct {
-        ngx_uint_t  query;
-        const char *age;            /* its parameter; NULL: it has none */
-    } statements[EHR_CHORE_STATEMENTS];
+    ehr_task_t              task;
+    ehr_lane_t              lane;
+    const char             *what;           /* for the log */
+    ngx_uint_t              n;
+    ehr_task_statement_t    statements[EHR_CHORE_STATEMENTS];
 } ehr_chore_t;
 
 
+/* How old what is purged has to be. */
+static const ehr_param_t  ehr_chore_day = { "24 hours", 0, 0 };
+static const ehr_param_t  ehr_chore_month = { "30 days", 0, 0 };
+
+
 static void ehr_chore_begin(const ehr_chore_t *chore);
-static ngx_int_t ehr_chore_add(const ehr_chore_t *chore, ehr_batch_t *batch);
 static void ehr_chore_done(ehr_batch_t *batch, void *data);
 
 
@@ -33,8 +34,8 @@ ehr_expire_holds(void)
 {
     static const ehr_chore_t  chore = {
         EHR_TASK_HOLDS, EHR_LANE_MAIN, "forgetting holds", 2,
-        { { EHR_QUERY_HOLDS_EXPIRE, NULL },
-          { EHR_QUERY_WAITING_EXPIRE, NULL } }
+        { { EHR_QUERY_HOLDS_EXPIRE, 0, NULL },
+          { EHR_QUERY_WAITING_EXPIRE, 0, NULL } }
     };
 
     ehr_chore_begin(&chore);
@@ -46,10 +47,10 @@ ehr_purge(void)
 {
     static const ehr_chore_t  chore = {
         EHR_TASK_PURGE, EHR_LANE_MAIN, "purging", 4,
-        { { EHR_QUERY_IDEMPOTENCY_PURGE, "24 hours" },
-          { EHR_QUERY_REVOCATIONS_PURGE, NULL },
-          { EHR_QUERY_SESSION_PURGE, "30 days" },
-          { EHR_QUERY_NOTIFICATIONS_PURGE, NULL } }
+        { { EHR_QUERY_IDEMPOTENCY_PURGE, 1, &ehr_chore_day },
+          { EHR_QUERY_REVOCATIONS_PURGE, 0, NULL },
+          { EHR_QUERY_SESSION_PURGE, 1, &ehr_chore_month },
+          { EHR_QUERY_NOTIFICATIONS_PURGE, 0, NULL } }
     };
 
     ehr_chore_begin(&chore);
@@ -64,7 +65,7 @@ ehr_tidy_audit(void)
 {
     static const ehr_chore_t  chore = {
         EHR_TASK_TIDY, EHR_LANE_AUDIT, "tidying the audit log's index", 1,
-        { { EHR_QUERY_AUDIT_TIDY, NULL } }
+        { { EHR_QUERY_AUDIT_TIDY, 0, NULL } }
     };
 
     ehr_chore_begin(&chore);
@@ -74,47 +75,12 @@ ehr_tidy_audit(void)
 static void
 ehr_chore_begin(const ehr_chore_t *chore)
 {
-    ehr_batch_t  *batch;
-
-    batch = ehr_housekeeping_batch(chore->lane, 1);
-
-    if (batch == NULL) {
-        ehr_task_done(chore->task, 0);
-        return;
-    }
-
-    if (ehr_chore_add(chore, batch) != NGX_OK) {
-        ehr_batch_destroy(batch);
-        ehr_task_done(chore->task, 0);
-        return;
-    }
-
-    if (ehr_batch_submit(batch, ehr_chore_done, (void *) chore) != NGX_OK) {
+    if (ehr_housekeeping_ask(chore->lane, 1, chore->statements, chore->n,
+                             ehr_chore_done, (void *) chore)
+        != NGX_OK)
+    {
         ehr_task_done(chore->task, 0);
     }
-}
-
-
-static ngx_int_t
-ehr_chore_add(const ehr_chore_t *chore, ehr_batch_t *batch)
-{
-    ngx_uint_t   i;
-    ehr_param_t  age;
-
-    ngx_memzero(&age, sizeof(ehr_param_t));
-
-    for (i = 0; i < chore->n; i++) {
-        age.value = chore->statements[i].age;
-
-        if (ehr_batch_add(batch, ehr_queries[chore->statements[i].query],
-                          age.value ? 1 : 0, &age)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
 }
 
 

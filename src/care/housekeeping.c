@@ -206,6 +206,33 @@ ehr_housekeeping_send(ehr_batch_t *batch, ehr_batch_done_pt done)
 }
 
 
+ngx_int_t
+ehr_housekeeping_ask(ehr_lane_t lane, ngx_uint_t writes,
+    const ehr_task_statement_t *statements, ngx_uint_t n,
+    ehr_batch_done_pt done, void *data)
+{
+    ngx_uint_t    i;
+    ehr_batch_t  *batch;
+
+    batch = ehr_housekeeping_batch(lane, writes);
+    if (batch == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (ehr_batch_add(batch, ehr_queries[statements[i].query],
+                          statements[i].n, statements[i].params)
+            != NGX_OK)
+        {
+            ehr_batch_destroy(batch);
+            return NGX_ERROR;
+        }
+    }
+
+    return ehr_batch_submit(batch, done, data);
+}
+
+
 int
 ehr_housekeeping_failed(ehr_batch_t *batch, const char *what)
 {

@@ -1,8 +1,8 @@
 /*
  * What a node does beside requests, in the one worker that holds the lease:
  * follows the change feed, polls roles and revocations where that does not
- * tell of them, seals the audit log and tidies its index, purges, encrypts again under a new key,
- * forgets holds, looks after beds.
+ * tell of them, seals the audit log and tidies its index, purges, encrypts
+ * again under a new key, forgets holds, looks after beds.
  * Each task is a chain of batches; none waits.
  */
 
@@ -17,6 +17,18 @@ void ehr_housekeeping_stop(void);
 /* A batch with scope 'system' and nobody as actor.  NULL without memory.  The
  * audit lane is for what never waits for a record's lock. */
 ehr_batch_t *ehr_housekeeping_batch(ehr_lane_t lane, ngx_uint_t writes);
+
+/* A statement of a task, with its n parameters. */
+typedef struct {
+    ngx_uint_t           query;
+    ngx_uint_t           n;
+    const ehr_param_t   *params;
+} ehr_task_statement_t;
+
+/* Such a batch with these statements, sent.  NGX_OK, or it came to nothing. */
+ngx_int_t ehr_housekeeping_ask(ehr_lane_t lane, ngx_uint_t writes,
+    const ehr_task_statement_t *statements, ngx_uint_t n,
+    ehr_batch_done_pt done, void *data);
 
 /* Submits; an error is logged with `what` by ehr_housekeeping_failed(). */
 ngx_int_t ehr_housekeeping_send(ehr_batch_t *batch, ehr_batch_done_pt done);

@@ -163,28 +163,17 @@ ehr_rekey(void)
 static void
 ehr_rekey_send_version(ngx_uint_t query, ehr_batch_done_pt done)
 {
-    u_char        version[NGX_INT_T_LEN + 1];
-    ehr_batch_t  *batch;
-    ehr_param_t   param;
-
-    batch = ehr_housekeeping_batch(EHR_LANE_MAIN, 1);
-
-    if (batch == NULL) {
-        ehr_task_done(EHR_TASK_REKEY, 0);
-        return;
-    }
+    u_char                version[NGX_INT_T_LEN + 1];
+    ehr_param_t           param;
+    ehr_task_statement_t  statement = { query, 1, &param };
 
     *ngx_sprintf(version, "%ui", ehr_rekey_index_version()) = '\0';
     ngx_memzero(&param, sizeof(ehr_param_t));
     param.value = (char *) version;
 
-    if (ehr_batch_add(batch, ehr_queries[query], 1, &param) != NGX_OK) {
-        ehr_batch_destroy(batch);
-        ehr_task_done(EHR_TASK_REKEY, 0);
-        return;
-    }
-
-    if (ehr_housekeeping_send(batch, done) != NGX_OK) {
+    if (ehr_housekeeping_ask(EHR_LANE_MAIN, 1, &statement, 1, done, NULL)
+        != NGX_OK)
+    {
         ehr_task_done(EHR_TASK_REKEY, 0);
     }
 }
@@ -301,16 +290,9 @@ ehr_rekey_find(ehr_record_t *record)
 {
     u_char                   table[EHR_REKEY_TABLE];
     u_char                   version[NGX_INT_T_LEN + 1];
-    ehr_batch_t             *batch;
     ehr_param_t              params[6];
     const ehr_rekey_kind_t  *kind = &ehr_rekey_kinds[ehr_rekey_kind];
-
-    batch = ehr_housekeeping_batch(EHR_LANE_MAIN, 0);
-
-    if (batch == NULL) {
-        ehr_task_done(EHR_TASK_REKEY, 0);
-        return;
-    }
+    ehr_task_statement_t     statement = { kind->find, 6, params };
 
     ngx_snprintf(table, sizeof(table), "ehr.%s%Z", record->resource->table);
     *ngx_sprintf(version, "%ui", kind->version()) = '\0';
@@ -323,13 +305,10 @@ ehr_rekey_find(ehr_record_t *record)
     params[4].value = (char *) ehr_rekey_after;
     params[5].value = (char *) ehr_rekey_key;
 
-    if (ehr_batch_add(batch, ehr_queries[kind->find], 6, params) != NGX_OK) {
-        ehr_batch_destroy(batch);
-        ehr_task_done(EHR_TASK_REKEY, 0);
-        return;
-    }
-
-    if (ehr_housekeeping_send(batch, ehr_rekey_find_done) != NGX_OK) {
+    if (ehr_housekeeping_ask(EHR_LANE_MAIN, 0, &statement, 1,
+                             ehr_rekey_find_done, NULL)
+        != NGX_OK)
+    {
         ehr_task_done(EHR_TASK_REKEY, 0);
     }
 }
