@@ -11,7 +11,6 @@ ehr_account_token(ehr_request_t *req)
 {
     ehr_out_t         data;
     ngx_uint_t        i;
-    ehr_reply_t       reply;
     ehr_principal_t  *who = &req->who;
 
     ehr_out_init(&data, req->pool);
@@ -39,12 +38,7 @@ ehr_account_token(ehr_request_t *req)
     ehr_out_integer(&data, who->expires - ngx_time());
     ehr_out_literal(&data, "}");
 
-    ngx_memzero(&reply, sizeof(ehr_reply_t));
-    reply.status = NGX_HTTP_OK;
-    reply.message = EHR_MESSAGE_SUCCESS;
-    reply.data = &data;
-
-    ehr_reply(req, &reply);
+    ehr_reply_data(req, &data);
 
     return NGX_OK;
 }

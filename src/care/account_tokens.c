@@ -203,9 +203,8 @@ ehr_tokens_date(ehr_request_t *req)
 void
 ehr_tokens_reply(ehr_request_t *req, ehr_tokens_t *tokens, ngx_str_t *email)
 {
-    ehr_out_t     data;
-    ngx_uint_t    i;
-    ehr_reply_t   reply;
+    ehr_out_t   data;
+    ngx_uint_t  i;
 
     ehr_tokens_date(req);
 
@@ -242,10 +241,5 @@ ehr_tokens_reply(ehr_request_t *req, ehr_tokens_t *tokens, ngx_str_t *email)
 
     ehr_out_literal(&data, "]}}");
 
-    ngx_memzero(&reply, sizeof(ehr_reply_t));
-    reply.status = NGX_HTTP_OK;
-    reply.message = EHR_MESSAGE_SUCCESS;
-    reply.data = &data;
-
-    ehr_reply(req, &reply);
+    ehr_reply_data(req, &data);
 }

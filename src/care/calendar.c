@@ -281,19 +281,13 @@ ehr_calendar_links(ehr_request_t *req, ehr_out_t *out,
 static void
 ehr_calendar_reply(ehr_request_t *req)
 {
-    ehr_reply_t             reply;
     ehr_calendar_answer_t  *answer = req->state;
 
     static ngx_str_t  disposition =
         ngx_string("attachment; filename=\"appointment.ics\"");
 
     if (answer->links) {
-        ngx_memzero(&reply, sizeof(ehr_reply_t));
-        reply.status = NGX_HTTP_OK;
-        reply.message = EHR_MESSAGE_SUCCESS;
-        reply.data = &answer->out;
-
-        ehr_reply(req, &reply);
+        ehr_reply_data(req, &answer->out);
         return;
     }
 

@@ -14,7 +14,6 @@ typedef struct {
     unsigned                over_time:1;    /* is asked for */
     ehr_bed_count_t        *counts;
     ngx_uint_t              ncounts;
-    ehr_reply_t             reply;
     ehr_out_t               data;
 } ehr_occupancy_t;
 
@@ -184,11 +183,7 @@ ehr_occupancy_reply(ehr_request_t *req, const ngx_str_t *over_time)
 
     ehr_out_literal(out, "}");
 
-    occupancy->reply.status = NGX_HTTP_OK;
-    occupancy->reply.message = EHR_MESSAGE_SUCCESS;
-    occupancy->reply.data = out;
-
-    ehr_reply(req, &occupancy->reply);
+    ehr_reply_data(req, out);
 }
 
 

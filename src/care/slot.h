@@ -79,9 +79,6 @@ void ehr_slot_write_rows(ehr_out_t *out, const PGresult *result);
 ngx_int_t ehr_slot_check_period(ehr_request_t *req, int64_t from,
     int64_t to);
 
-/* 200 with the array. */
-void ehr_slot_reply(ehr_request_t *req, ehr_out_t *data);
-
 
 /* -- from the engine (slot_engine.c) --------------------------------------- */
 

@@ -60,7 +60,7 @@ ehr_slots_of_doctor(ehr_request_t *req)
                                &slots->data)
            == NGX_OK)
     {
-        ehr_slot_reply(req, &slots->data);
+        ehr_reply_data(req, &slots->data);
         return NGX_OK;
     }
 
@@ -196,7 +196,7 @@ ehr_slots_from_engine(ehr_request_t *req, ehr_slots_t *slots)
                             &slots->data);
     }
 
-    ehr_slot_reply(req, &slots->data);
+    ehr_reply_data(req, &slots->data);
 
     return NGX_OK;
 }
@@ -321,5 +321,5 @@ ehr_slots_found(ehr_request_t *req, ehr_batch_t *batch)
                             ngx_time() + EHR_SLOT_MEMORY, &slots->data);
     }
 
-    ehr_slot_reply(req, &slots->data);
+    ehr_reply_data(req, &slots->data);
 }

@@ -38,7 +38,7 @@ ehr_slots_first(ehr_request_t *req)
     ehr_out_init(&data, req->pool);
 
     if (ehr_slot_engine_first(&wish, &data) == NGX_OK) {
-        ehr_slot_reply(req, &data);
+        ehr_reply_data(req, &data);
         return NGX_OK;
     }
 
@@ -170,5 +170,5 @@ ehr_slots_first_found(ehr_request_t *req, ehr_batch_t *batch)
 
     ehr_out_init(&data, req->pool);
     ehr_slot_write_rows(&data, batch->results[1]);
-    ehr_slot_reply(req, &data);
+    ehr_reply_data(req, &data);
 }

@@ -180,18 +180,3 @@ ehr_slot_check_period(ehr_request_t *req, int64_t from, int64_t to)
 
     return NGX_DONE;
 }
-
-
-void
-ehr_slot_reply(ehr_request_t *req, ehr_out_t *data)
-{
-    ehr_reply_t  reply;
-
-    ngx_memzero(&reply, sizeof(ehr_reply_t));
-
-    reply.status = NGX_HTTP_OK;
-    reply.message = EHR_MESSAGE_SUCCESS;
-    reply.data = data;
-
-    ehr_reply(req, &reply);
-}

@@ -319,6 +319,8 @@ void ehr_reply(ehr_request_t *req, const ehr_reply_t *reply);
 /* Shorthands: a message without data, good or bad. */
 void ehr_reply_message(ehr_request_t *req, ngx_uint_t status,
     ehr_message_t message);
+/* 200 with data. */
+void ehr_reply_data(ehr_request_t *req, ehr_out_t *data);
 void ehr_reply_fields(ehr_request_t *req, ngx_uint_t status,
     const ehr_field_errors_t *errors);
 /* 422, or 403 if a field that the writer may not set is among them. */

@@ -451,6 +451,21 @@ ehr_reply_message(ehr_request_t *req, ngx_uint_t status, ehr_message_t message)
 
 
 void
+ehr_reply_data(ehr_request_t *req, ehr_out_t *data)
+{
+    ehr_reply_t  reply;
+
+    ngx_memzero(&reply, sizeof(ehr_reply_t));
+
+    reply.status = NGX_HTTP_OK;
+    reply.message = EHR_MESSAGE_SUCCESS;
+    reply.data = data;
+
+    ehr_reply(req, &reply);
+}
+
+
+void
 ehr_reply_fields(ehr_request_t *req, ngx_uint_t status,
     const ehr_field_errors_t *errors)
 {
