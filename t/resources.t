@@ -313,6 +313,7 @@ sub rules_of_care {
     subtest 'possible duplicates' => \&duplicates;
     subtest 'care team' => \&care_team;
     subtest 'periods and dates' => \&periods;
+    subtest 'hours begin today' => \&hours_begin_today;
 }
 
 sub make { return $bodies->make($bodies->resource(shift), @_) }
@@ -655,6 +656,30 @@ sub care_team {
     $admin->post("/api/v1/patients/$other/encounters",
         json => { doctorId => $doctor->{doctor} });
     is $write->($other), 201, 'a visit brings a doctor into the team';
+}
+
+# Weekly hours begin on the clinic's day, which somewhere is not UTC's.
+sub hours_begin_today {
+    my $doctor = $bodies->make($bodies->resource('doctors'))->{id};
+    my $day = 0;
+
+    for my $zone ('Etc/GMT+12', 'Etc/GMT-14') {
+        my $clinic = $bodies->make($bodies->resource('clinics'),
+            timeZone => $zone)->{id};
+        my $made = $admin->make("/api/v1/doctors/$doctor/schedules", {
+            clinicId => $clinic, dayOfWeek => ++$day, startTime => '09:00',
+            endTime => '12:00' });
+        my $begins = sub { $env->sql("SELECT valid_from = ($_[0]
+            AT TIME ZONE '$zone')::date FROM ehr.doctor_schedules
+            WHERE id = '$made->{id}'") };
+        is $begins->('created_at'), 't', "hours in $zone begin today";
+        is $admin->patch("/api/v1/schedules/$made->{id}",
+            json => { validFrom => '2020-01-01' })->{status}, 200, 'or then';
+        is $admin->put("/api/v1/schedules/$made->{id}", json => {
+            clinicId => $clinic, dayOfWeek => $day, startTime => '09:00',
+            endTime => '12:00' })->{status}, 200, 'unless that is taken back';
+        is $begins->('updated_at'), 't', 'then today';
+    }
 }
 
 sub periods {

@@ -85,9 +85,10 @@ static const ehr_field_t  schedule_fields[] = {
       .flags = EHR_NOT_NULL, .min = 1, .max = 500, .fallback = "1",
       .about = "How many patients a slot takes." },
 
+    /* a trigger knows what day it is at the clinic */
     { .name = "validFrom", .column = "valid_from", .type = EHR_TYPE_DATE,
-      .flags = EHR_NOT_NULL, .fallback = "CURRENT_DATE",
-      .about = "The first day." },
+      .flags = EHR_NOT_NULL, .fallback = "NULL",
+      .about = "The first day; today at the clinic if it is left out." },
 
     { .name = "validTo", .column = "valid_to", .type = EHR_TYPE_DATE,
       .about = "The last day; null: for good." },
