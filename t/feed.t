@@ -172,6 +172,7 @@ subtest 'hours that the feed has not shown yet' => sub {
 };
 
 subtest 'a server without logical decoding' => sub {
+    my $before = length read_file($env->error_log);
     $env->sql('ALTER SYSTEM SET wal_level = replica');
     $env->restart_database;
     $env->wait_ready;
@@ -180,7 +181,12 @@ subtest 'a server without logical decoding' => sub {
     is feed()->{state}, 'failed', 'as it does';
     is fresh()->get('/ready')->{status}, 200, 'the node is ready';
     wait_until(sub { client('admin', $env)->get('/api/v1/doctors')->{status}
-        == 200 }, 'and answers, by each worker that is connected again');
+        == 200 }, 'and answers');
+    wait_until(sub {
+        my $log = substr read_file($env->error_log), $before;
+        !grep { 3 != (() = $log =~ /\b$_#\d+: connected to PostgreSQL/g) }
+            $env->worker_pids;
+    }, 'each worker is connected again, by its three lanes');
     revoked_within(1, 'by polling');
     sleep 3;
     is scalar(() = read_file($env->error_log)
@@ -259,10 +265,7 @@ sub pages { return $env->metric('ehr_availability_room{of="pages",is="used"}') }
 
 sub wait_until {
     my ($code, $name) = @_;
-    my $end = time() + 20;
-
-    sleep 0.01 until $code->() or time() > $end;
-    ok time() <= $end, $name;
+    ok EHR::Test::Process::wait_until(20, $code), $name;
 }
 
 sub came_back {

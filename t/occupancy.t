@@ -176,14 +176,21 @@ sub where_it_stood {
     $env->sql(<<"SQL");
 SET session_replication_role = replica;
 UPDATE ehr.beds SET created_at = now() - interval '4 days' WHERE id = '$bed';
-WITH n AS (SELECT id, row_number() OVER (ORDER BY lower(during) NULLS FIRST)
-             FROM ehr.bed_places WHERE bed_id = '$bed')
-UPDATE ehr.bed_places p SET during = tstzrange(
-       CASE WHEN n.row_number > 1
-            THEN now() - (5 - n.row_number) * interval '1 day' END,
-       CASE WHEN n.row_number < 4
-            THEN now() - (4 - n.row_number) * interval '1 day' END)
-  FROM n WHERE n.id = p.id;
+DO \$\$
+DECLARE
+    place uuid;
+    n integer := 0;
+BEGIN       -- the earliest first, which makes room for the next
+    FOR place IN SELECT id FROM ehr.bed_places WHERE bed_id = '$bed'
+                  ORDER BY lower(during) NULLS FIRST
+    LOOP
+        n := n + 1;
+        UPDATE ehr.bed_places SET during = tstzrange(
+               CASE WHEN n > 1 THEN now() - (5 - n) * interval '1 day' END,
+               CASE WHEN n < 4 THEN now() - (4 - n) * interval '1 day' END)
+         WHERE id = place;
+    END LOOP;
+END \$\$;
 SQL
     my %hours = ("ward=$old" => 48, "ward=$new" => 48,
         "class=$single&ward=$new" => 24, "class=$double&ward=$new" => 24,

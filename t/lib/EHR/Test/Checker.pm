@@ -16,6 +16,7 @@ use strict;
 use warnings;
 use EHR::Test::Client;
 use EHR::Test::Load;
+use EHR::Test::Process qw(wait_until);
 use Exporter qw(import);
 use Test::More ();
 use Time::HiRes qw(sleep time);
@@ -69,18 +70,6 @@ sub first_success {
     my ($first) = sort { $a <=> $b } grep { $_ >= $moment }
         map { $_->{ended} } acknowledged($records);
     return $first;
-}
-
-# Waits until code returns true; false after that many seconds.
-sub wait_until {
-    my ($seconds, $code) = @_;
-    my $end = time() + $seconds;
-
-    until ($code->()) {
-        return 0 if time() > $end;
-        sleep 0.02;
-    }
-    return 1;
 }
 
 # -- how the requests ended ---------------------------------------------------

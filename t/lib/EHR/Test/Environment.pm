@@ -38,7 +38,7 @@ use strict;
 use warnings;
 use EHR::Test::Client;
 use EHR::Test::Process qw(top run_command must_run free_port read_file
-    write_file);
+    write_file wait_until);
 use EHR::Test::Session;
 use Time::HiRes qw(sleep time);
 
@@ -479,12 +479,8 @@ sub stop {
 # Calls code until it returns true; dies after that many seconds.
 sub wait_for {
     my ($self, $seconds, $what, $code) = @_;
-    my $end = time() + $seconds;
-
-    until ($code->()) {
-        die "waited $seconds seconds in vain for $what\n" if time() > $end;
-        sleep 0.02;
-    }
+    wait_until($seconds, $code)
+        or die "waited $seconds seconds in vain for $what\n";
 }
 
 sub is_alive {

@@ -10,8 +10,10 @@ use File::Basename qw(dirname);
 use IO::Socket::INET;
 use IPC::Open3 qw(open3);
 use Symbol qw(gensym);
+use Time::HiRes qw(sleep time);
 
-our @EXPORT_OK = qw(top run_command must_run free_port read_file write_file);
+our @EXPORT_OK = qw(top run_command must_run free_port read_file write_file
+    wait_until);
 
 my $top = abs_path(dirname(__FILE__) . '/../../../..');
 
@@ -75,6 +77,21 @@ sub write_file {
     print {$file} $text;
     close $file or die "$path.new: $!";
     rename "$path.new", $path or die "$path: $!";
+}
+
+# Waits until code returns true; false after that many seconds.  From one look to
+# the next counts a second at most: a machine that stands still costs no time.
+sub wait_until {
+    my ($seconds, $code) = @_;
+
+    while (1) {
+        my $began = time();
+        return 1 if $code->();
+        return 0 if $seconds <= 0;
+        sleep 0.02;
+        my $passed = time() - $began;
+        $seconds -= $passed < 1 ? $passed : 1;
+    }
 }
 
 1;

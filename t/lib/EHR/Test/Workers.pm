@@ -33,10 +33,11 @@ sub spread {
 }
 
 # Which of these processes is at the other end of a client's connection, once
-# it was used.
+# it was used; none if that was closed, as a worker does that is just leaving.
 sub worker_of {
     my ($client, @workers) = @_;
-    my $here = sprintf '%04X', $client->{socket}->sockport;
+    my $socket = $client->{socket} or return;
+    my $here = sprintf '%04X', $socket->sockport;
     my ($inode) = read_file('/proc/net/tcp') =~
         /^\s*\d+: [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:$here 01(?:\s+\S+){5}\s+(\d+)/m
         or return;
