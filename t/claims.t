@@ -564,19 +564,6 @@ sub swaps {
 # Nobody waits for anybody who waits.
 sub in_order {
     my ($doctor, $other) = (doctor(), doctor());
-    my $patient = $world->patient;
-    my $moved = booked(doctor => $doctor, patient => $patient,
-        start => at('10:00'));
-    my $number = $env->sql("SELECT ehr.resource_of('patient', '$patient')");
-    my ($moves, $books) = $world->in_turns(
-        [moves => "SELECT pg_advisory_xact_lock(4713, $number);
-            DELETE FROM ehr.claims WHERE ref = '$moved'"],
-        [books => $world->book(doctor => $other, patient => $patient,
-            start => at('10:00'))],
-        [moves => reschedule($moved, '10:00', $other)]);
-    is $moves, '', 'a patient is moved to whom somebody else books';
-    like $books, qr/slot_taken/, 'who is too late';
-
     my $series = id();
     is +($world->staff("SELECT ehr.series_book('$series', '" . $world->patient
         . "', '$doctor', '" . at('12:00') . "', 30, 'CONSULTATION', NULL,
@@ -594,7 +581,7 @@ sub in_order {
         [one => "SELECT ehr.appointment_cancel('$second', NULL, 'x')"])],
         ['', ''], 'a series and one of its dates are cancelled';
 
-    $moved = booked(doctor => $doctor, start => at('15:00'));
+    my $moved = booked(doctor => $doctor, start => at('15:00'));
     waits_for($doctor);
     is_deeply [$world->in_turns(
         [offers => 'SELECT pg_advisory_xact_lock(4715, 0)'],
