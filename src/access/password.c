@@ -15,15 +15,13 @@
 #include "access.h"
 
 #include <crypt.h>
-#include <sched.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
 #include "encoding.h"
+#include "pace.h"
 
 
 /* in bytes; 256 characters, the most that descriptors let through */
@@ -32,14 +30,6 @@
 #define EHR_BCRYPT_HASH    60           /* "$2b$" cost "$" salt hash */
 #define EHR_BCRYPT_SALT    16
 #define EHR_BCRYPT_COST_MAX  16
-
-/*
- * Measured with bcrypt threads on every core beside a loop that wakes a
- * thousand times a second (README.md): at 10 they still delay it by
- * milliseconds, at 19 they do not, and unlike the idle class they keep a share
- * of a machine that is busy with requests.
- */
-#define EHR_PASSWORD_NICE  19
 
 /* How often a worker that shuts down looks again for jobs under way. */
 #define EHR_PASSWORD_WAIT  1000
@@ -82,7 +72,6 @@ static ngx_int_t ehr_password_post(ehr_password_conf_t *conf,
     ehr_password_job_t *job, ehr_password_job_t **out);
 static void ehr_password_free(ehr_password_job_t *job);
 static void ehr_password_run(void *data, ngx_log_t *log);
-static void ehr_password_lower_priority(ngx_log_t *log);
 static void ehr_password_crypt(ehr_password_job_t *job);
 static void ehr_password_spend(ehr_password_job_t *job);
 static void ehr_password_finished(ngx_event_t *event);
@@ -289,45 +278,16 @@ ehr_password_run(void *data, ngx_log_t *log)
 {
     ehr_password_job_t  *job = data;
 
-    ehr_password_lower_priority(log);
-
     /* ngx_terminate: this process ends as soon as its threads are idle */
     if (!__atomic_load_n(&job->cancelled, __ATOMIC_RELAXED)
         && !ngx_terminate)
     {
+        ehr_pace_begin(log);
         ehr_password_crypt(job);
+        ehr_pace_end();
     }
 
     ngx_explicit_memzero(job->password, sizeof(job->password));
-}
-
-
-static void
-ehr_password_lower_priority(ngx_log_t *log)
-{
-    struct sched_param          idle = { .sched_priority = 0 };
-    static __thread ngx_uint_t  lowered;
-
-    if (lowered) {
-        return;
-    }
-
-    lowered = 1;
-
-    /* in Linux a thread has a priority of its own */
-    if (setpriority(PRIO_PROCESS, (id_t) syscall(SYS_gettid),
-                    EHR_PASSWORD_NICE)
-        == -1)
-    {
-        ngx_log_error(NGX_LOG_WARN, log, ngx_errno,
-                      "setpriority() of a password thread failed");
-    }
-
-    /* and a policy: whoever wakes up takes the processor from it at once */
-    if (sched_setscheduler(0, SCHED_IDLE, &idle) == -1) {
-        ngx_log_error(NGX_LOG_WARN, log, ngx_errno,
-                      "sched_setscheduler() of a password thread failed");
-    }
 }
 
 

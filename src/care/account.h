@@ -55,6 +55,11 @@ struct ehr_new_account_s {
 ngx_int_t ehr_account_hash(ehr_request_t *req, ehr_new_account_t *account,
     ehr_value_t password);
 
+/* What came of giving the request's password to the threads: NGX_OK, and a
+ * client that goes away from now on takes it back; NGX_BUSY, which is answered
+ * 503 here and becomes NGX_OK; NGX_ERROR. */
+ngx_int_t ehr_account_hashing(ehr_request_t *req, ngx_int_t rc);
+
 /* A batch of the new account as its own actor, with the idempotency check in
  * it.  NULL without memory. */
 ehr_batch_t *ehr_account_begin(ehr_request_t *req,

@@ -13,7 +13,6 @@ ngx_int_t
 ehr_account_hash(ehr_request_t *req, ehr_new_account_t *account,
     ehr_value_t password)
 {
-    ngx_int_t  rc;
     ngx_str_t  text;
 
     text.data = (u_char *) password.text;
@@ -25,14 +24,23 @@ ehr_account_hash(ehr_request_t *req, ehr_new_account_t *account,
         return NGX_ERROR;
     }
 
-    rc = ehr_password_hash(&req->conf->passwords, &text, ehr_account_hashed,
-                           req, &req->job);
+    return ehr_account_hashing(req,
+        ehr_password_hash(&req->conf->passwords, &text, ehr_account_hashed,
+                          req, &req->job));
+}
 
-    if (rc == NGX_BUSY) {
+
+ngx_int_t
+ehr_account_hashing(ehr_request_t *req, ngx_int_t rc)
+{
+    if (rc == NGX_OK) {
+        req->http->read_event_handler = ngx_http_test_reading;
+
+    } else if (rc == NGX_BUSY) {
         ehr_metrics_count(ehr_worker.shared, EHR_COUNT_PASSWORD_REJECTED, 1);
         ehr_reply_later(req, NGX_HTTP_SERVICE_UNAVAILABLE,
                         EHR_MESSAGE_UNAVAILABLE, 2);
-        return NGX_OK;
+        rc = NGX_OK;
     }
 
     return rc;

@@ -202,16 +202,12 @@ ehr_login_found(ehr_request_t *req, ehr_batch_t *batch)
     }
 
     if (rc == NGX_OK) {
-        rc = ehr_password_check(&req->conf->passwords, &login->password, hash,
-                                ehr_login_checked, req, &req->job);
+        rc = ehr_account_hashing(req,
+            ehr_password_check(&req->conf->passwords, &login->password, hash,
+                               ehr_login_checked, req, &req->job));
     }
 
-    if (rc == NGX_BUSY) {
-        ehr_metrics_count(ehr_worker.shared, EHR_COUNT_PASSWORD_REJECTED, 1);
-        ehr_reply_later(req, NGX_HTTP_SERVICE_UNAVAILABLE,
-                        EHR_MESSAGE_UNAVAILABLE, 2);
-
-    } else if (rc != NGX_OK) {
+    if (rc != NGX_OK) {
         ehr_reply_message(req, NGX_HTTP_INTERNAL_SERVER_ERROR,
                           EHR_MESSAGE_INTERNAL_ERROR);
     }

@@ -1,4 +1,4 @@
-/* build: src/access/password.c src/access/encoding.c t/unit/access/nginx_stubs.c -ljansson -lcrypto -lcrypt -lcmocka -lpthread */
+/* build: src/access/password.c src/access/pace.c src/access/encoding.c t/unit/access/nginx_stubs.c -ljansson -lcrypto -lcrypt -lcmocka -lpthread */
 
 #include "../../../src/access/access.h"
 
