@@ -50,8 +50,12 @@ for my $point (sort keys %done) {
             $done{$point} eq 'yes' ? 'it is in the database' : 'it is not'
             unless $done{$point} eq 'perhaps';
 
-        my $again = $client->post('/api/v1/appointments', json => $booking,
-            headers => { 'Idempotency-Key' => $key });
+        my $again;
+        wait_until(10, sub {        # the database may still be at it
+            $again = $client->post('/api/v1/appointments', json => $booking,
+                headers => { 'Idempotency-Key' => $key });
+            return $again->{body} !~ /still under way/;
+        });
         is $again->{status}, 201, 'the repetition is told of it'
             or diag $again->{body};
         is made($booking), 1, 'it is there once';
@@ -165,13 +169,19 @@ sub booking_that_dies {
 # Of a worker that has the feed and the chores not to do: nothing but the booking
 # brings it to a point of what is asked of the database.
 sub quiet_client {
-    my ($busy) = read_file($env->error_log)
-        =~ /.*\[notice\] (\d+)#\d+: change feed: live/s;
-    my @quiet = grep { $_ != $busy } $env->worker_pids;
+    my @quiet;
+
+    # who had the feed last may be dead, and the next not have said so
+    wait_until(20, sub {
+        my ($busy) = read_file($env->error_log)
+            =~ /.*\[notice\] (\d+)#\d+: change feed: live/s;
+        @quiet = grep { $_ != $busy } $env->worker_pids;
+        return @quiet < $workers;
+    }) or die "nobody has the feed\n";
 
     for (1 .. 200) {
         my $one = $client->with_token($client->{token});
-        $one->get('/health');
+        next if $one->get('/ready')->{status} != 200;   # it just begins
         return $one if worker_of($one, @quiet);
     }
     die "no connection to a worker without the feed\n";
