@@ -86,7 +86,7 @@ like $said_of, qr/does not continue segment/, 'and is told';
 
 # -- a wrong file does not get into the chain
 
-wait_until(20, sub { open_rows() == 0 });
+wait_sealed($env);
 my $before = segments();
 keys_are($_, 'audit version=2', 'audit-2') for @nodes;
 ok wait_until(10, sub { 2 == grep { read_file($_->error_log) =~
@@ -237,7 +237,7 @@ write_file($env->conf_file, $good);
 $env->sql('SET session_replication_role = replica; ' . $row->($old, 1));
 $_->start_nginx for @nodes;
 $_->wait_ready for @nodes;
-ok wait_until(20, sub { open_rows() == 0 }), 'a forged row is sealed';
+ok wait_sealed($env), 'a forged row is sealed';
 my ($code, $said) = verify();
 is $code, 1, 'and is no better for it';
 like $said, $by_retired, 'it is named';
@@ -285,11 +285,6 @@ sub served { return $env->sql('SELECT oldest FROM ehr.audit_keys') }
 sub segments { return $env->sql('SELECT coalesce(max(segment), 0)
     FROM ehr.audit_seals') }
 
-sub open_rows {
-    return $env->sql('SELECT count(*) FROM ehr.audit_log WHERE xid >=
-        (SELECT max(to_xid) FROM ehr.audit_seals)');
-}
-
 # -- the verification ---------------------------------------------------------
 
 sub verify {
@@ -306,7 +301,7 @@ sub verifies {
 }
 
 sub check_audit_chain_of_both {
-    ok wait_until(20, sub { open_rows() == 0 }), 'every audit row was sealed';
+    ok wait_sealed($env), 'every audit row was sealed';
     my $all = $env->sql('SELECT count(*) FROM ehr.audit_log');
     verifies('all rows', qr/ with $all rows, 0 rows not sealed yet/);
     cmp_ok written_under($_), '>', 50, "many of version $_" for 1, 2;

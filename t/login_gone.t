@@ -3,8 +3,7 @@
 
 use EHR::Test;
 use EHR::Test::Client;
-use EHR::Test::Checker qw(wait_until);
-use EHR::Test::Process qw(read_file);
+use EHR::Test::Process qw(read_file wait_until);
 
 my $env = start_environment(name => 'login-gone', password_cost => 10,
     pg_settings => 'pg_stat_statements.track = all');

@@ -3,8 +3,9 @@
 # nginx says what is wrong.
 
 use EHR::Test;
+use EHR::Test::AuditLog;
 use EHR::Test::Log qw(mark_log);
-use Time::HiRes qw(sleep time);
+use EHR::Test::Process qw(wait_until);
 
 my $env = start_environment(name => 'restore');
 my $admin = accounts($env)->client('admin');
@@ -14,7 +15,7 @@ my ($dump, $restore, $heads) = commands();
 $env->sql('DO $$ BEGIN FOR i IN 1 .. 40000 LOOP
     PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$');
 my $kept = patient('kept');
-ok sealed(), 'what is kept is sealed';
+ok wait_sealed($env), 'what is kept is sealed';
 $env->stop_nginx;
 $env->end_sessions;
 run($dump, 'the dump');
@@ -23,7 +24,7 @@ my $segments = $env->sql('SELECT max(segment) FROM ehr.audit_seals');
 $env->start_nginx;
 $env->wait_ready;
 patient('lost');
-ok sealed(), 'what will be lost is sealed too';
+ok wait_sealed($env), 'what will be lost is sealed too';
 $env->stop_nginx;
 
 # -- a new cluster, in the same place
@@ -41,7 +42,7 @@ my ($before, $after) = split /(?=^epoch=)/m, $restore;
 run($before, 'the restore');
 $env->start_nginx;
 $env->wait_ready;
-ok waited(sub { read_file($env->error_log)
+ok wait_until(20, sub { read_file($env->error_log)
     =~ /\[crit\].*transaction counter is behind/ }),
     'nginx says that the counter was not raised';
 refused();
@@ -61,7 +62,7 @@ $env->wait_ready;
 is $admin->get("/api/v1/patients/$kept")->{data}{phone}, '+34611222333',
     'what was kept is read and decrypted';
 patient('new');
-ok sealed(), 'what is new is sealed';
+ok wait_sealed($env), 'what is new is sealed';
 is $env->sql('SELECT max(to_xid) >> 32 FROM ehr.audit_seals'), 1,
     'in the next epoch';
 ($status, $said) = $env->verify_audit;
@@ -111,17 +112,4 @@ sub refused {
     is $admin->get("/api/v1/patients/$kept")->{status}, 503, 'or read';
     is $env->sql("SELECT count(*) FROM ehr.patients
         WHERE first_name = 'refused'"), 0, 'and nothing is there';
-}
-
-sub waited {
-    my ($condition) = @_;
-    my $end = time + 20;
-
-    sleep 0.1 while !$condition->() && time < $end;
-    return $condition->();
-}
-
-sub sealed {
-    return waited(sub { $env->sql('SELECT count(*) FROM ehr.audit_log
-        WHERE xid >= (SELECT max(to_xid) FROM ehr.audit_seals)') == 0 });
 }

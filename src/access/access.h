@@ -205,10 +205,10 @@ typedef struct {
 
 /*
  * Check or hash in the thread pool, whose threads run at a lower priority
- * than the event loop, and half of the time at most (pace.h).  The job has its own memory: password and hash are
- * copied and wiped.  hash == NULL checks against a dummy and fails: an
- * unknown user costs what a wrong password costs, also where the hash is of a
- * lower cost than today's.
+ * than the event loop, and half of the time at most (pace.h).  The job has its
+ * own memory: password and hash are copied and wiped.  hash == NULL checks
+ * against a dummy and fails: an unknown user costs what a wrong password costs,
+ * also where the hash is of a lower cost than today's.
  * NGX_OK: done() will be called unless *job was cancelled; NGX_BUSY: over
  * the cap; NGX_ERROR.
  */

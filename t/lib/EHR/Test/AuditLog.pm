@@ -1,14 +1,15 @@
 package EHR::Test::AuditLog;
 
-# How rows and segments of the audit log are signed (sql/README.md), for tests
-# that sign by themselves.
+# The audit log's segments: how they and their rows are signed (sql/README.md),
+# for tests that sign by themselves, and waiting until all rows are in one.
 
 use strict;
 use warnings;
 use Digest::SHA qw(hmac_sha256_hex);
+use EHR::Test::Process qw(wait_until);
 use Exporter qw(import);
 
-our @EXPORT = qw(segment_sql audit_mac);
+our @EXPORT = qw(segment_sql audit_mac wait_sealed);
 
 # The statement that tells what a segment of these rows holds: to_xid,
 # first_seq, last_seq, rows, digests.
@@ -32,6 +33,14 @@ sub audit_mac {
     my ($key, $version, @covered) = @_;
     return hmac_sha256_hex(join("\n", $version > 1 ? $version : (), @covered),
         $key);
+}
+
+# True as soon as every row is in a segment; false after 20 seconds.
+sub wait_sealed {
+    my ($env) = @_;
+    return wait_until(20, sub { $env->sql('SELECT count(*) FROM ehr.audit_log
+        WHERE xid >= coalesce((SELECT max(to_xid) FROM ehr.audit_seals), 0)')
+        == 0 });
 }
 
 1;

@@ -79,8 +79,9 @@ sub write_file {
     rename "$path.new", $path or die "$path: $!";
 }
 
-# Waits until code returns true; false after that many seconds.  From one look to
-# the next counts a second at most: a machine that stands still costs no time.
+# Waits until code returns true; false after that many seconds.  From one look
+# to the next counts a second at most: a machine that stands still costs no
+# time.
 sub wait_until {
     my ($seconds, $code) = @_;
 
